@@ -1,0 +1,17 @@
+namespace Forwarder.Api;
+
+/// <summary>The whole desired state of a director: body of GET and PUT /v1/config, and the file that survives a restart.</summary>
+public sealed record DesiredState
+{
+    /// <summary>Ports, workers and memory. A change here restarts the dataplane.</summary>
+    public DataplaneSettings Dataplane { get; init; } = new();
+
+    /// <summary>Layer-3 interfaces and the director's own addresses.</summary>
+    public IReadOnlyList<InterfaceSettings> Interfaces { get; init; } = [];
+
+    /// <summary>Time-outs of idle flows.</summary>
+    public TimeoutSettings Timeouts { get; init; } = new();
+
+    /// <summary>Virtual services.</summary>
+    public IReadOnlyList<VirtualService> Services { get; init; } = [];
+}

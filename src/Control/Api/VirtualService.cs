@@ -1,0 +1,23 @@
+namespace Forwarder.Api;
+
+/// <summary>A virtual service. Its id in paths is "tcp:172.16.58.1:80" or "tcp:[fd20::100]:80".</summary>
+public sealed record VirtualService
+{
+    /// <summary>"tcp" or "udp".</summary>
+    public required string Protocol { get; init; }
+
+    /// <summary>VIP, IPv4 or IPv6.</summary>
+    public required string Address { get; init; }
+
+    /// <summary>Port, 1 to 65,535.</summary>
+    public required int Port { get; init; }
+
+    /// <summary>"wlc" (default, as ipvsadm) or "mh" (Maglev; "maglev" is accepted and kept as "mh").</summary>
+    public string Scheduler { get; init; } = "wlc";
+
+    /// <summary>Entries of the Maglev table, a prime from 251 to 655,373; null = 65,537.</summary>
+    public int? MaglevTableSize { get; init; }
+
+    /// <summary>Real servers.</summary>
+    public IReadOnlyList<RealServer> Servers { get; init; } = [];
+}

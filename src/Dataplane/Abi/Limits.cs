@@ -1,0 +1,66 @@
+namespace Forwarder.Abi;
+
+/// <summary>
+/// Every maximum that both processes must agree on. A change here changes the size of the region, so it
+/// also needs a new <see cref="RegionHeader.CurrentVersion"/>.
+/// </summary>
+public static class Limits
+{
+    /// <summary>Forwarding workers of one dataplane: one CPU and one Rx queue per port each.</summary>
+    public const int WorkersMax = 64;
+
+    /// <summary>DPDK ports of one dataplane. Must fit the port byte of a neighbour word.</summary>
+    public const int PortsMax = 16;
+
+    /// <summary>Layer-3 interfaces: a port, or a VLAN on a port.</summary>
+    public const int InterfacesMax = 256;
+
+    /// <summary>Own addresses and VIPs together, per address family.</summary>
+    public const int LocalAddressesMax = 65_536;
+
+    /// <summary>Virtual services. A flow key has 16 bits for the slot; slot 0 is never used.</summary>
+    public const int ServicesMax = 16_384;
+
+    /// <summary>Real servers over all services. A flow value has 20 bits for the slot; slot 0 is never used.</summary>
+    public const int ServersMax = 131_072;
+
+    /// <summary>Real servers of one virtual service. Maglev entries are 16-bit indexes into the members.</summary>
+    public const int ServersPerServiceMax = 8_192;
+
+    /// <summary>Next hops (neighbours that packets are sent to). Slot 0 is never used.</summary>
+    public const int NextHopsMax = 131_072;
+
+    /// <summary>Weight of a real server, as IPVS has it. 0 means quiesced: no new flows.</summary>
+    public const int WeightMax = 65_535;
+
+    /// <summary>Default size of a Maglev table: the prime of the Maglev paper.</summary>
+    public const int MaglevTableSizeDefault = 65_537;
+
+    /// <summary>Smallest and largest prime accepted as the size of a Maglev table.</summary>
+    public const int MaglevTableSizeMin = 251, MaglevTableSizeMax = 655_373;
+
+
+    /// <summary>Packets taken from one Rx queue at a time.</summary>
+    public const int BurstMax = 32;
+
+    /// <summary>Snapshots held at a time: the one in use, the one that workers are moving from, one to write.</summary>
+    public const int SnapshotSlots = 3;
+
+    /// <summary>Default and largest size of one snapshot slot in bytes. The file is sparse: what is not written costs nothing.</summary>
+    public const long SnapshotSlotBytesDefault = 2_000_000_000, SnapshotSlotBytesMax = 2_147_479_552;
+
+    /// <summary>Smallest snapshot slot that is accepted, in bytes.</summary>
+    public const long SnapshotSlotBytesMin = 1 << 20;
+
+    /// <summary>Flows that one flow query returns at most.</summary>
+    public const int FlowQueryEntriesMax = 1_024;
+
+    /// <summary>Extended statistics kept per port.</summary>
+    public const int PortXstatsMax = 256;
+
+    /// <summary>Bytes of a port's name, its driver's name or an error text, UTF-8, zero-terminated where shorter.</summary>
+    public const int NameBytesMax = 64, ErrorTextBytesMax = 512;
+
+    /// <summary>Configured flows per worker and address family.</summary>
+    public const int FlowsPerWorkerMin = 1_024, FlowsPerWorkerMax = 33_554_432, FlowsPerWorkerDefault = 262_144;
+}

@@ -1,0 +1,71 @@
+namespace Forwarder.Abi;
+
+/// <summary>
+/// Each way to lose a packet, as an index into <see cref="DropCounters"/>. A new reason needs an entry here,
+/// a golden case and a line in docs/drop-reasons.md. Values are part of the region's layout: append only.
+/// </summary>
+public enum DropReason : byte
+{
+    /// <summary>Not dropped.</summary>
+    None = 0,
+    /// <summary>Frame shorter than the headers that it announces.</summary>
+    Truncated = 1,
+    /// <summary>IP version field does not match the EtherType.</summary>
+    IpVersionBad = 2,
+    /// <summary>IPv4 header length below 20 bytes or longer than the packet.</summary>
+    Ipv4HeaderLengthBad = 3,
+    /// <summary>IPv4 total length or IPv6 payload length larger than the frame, or smaller than the header.</summary>
+    IpLengthBad = 4,
+    /// <summary>The port's hardware found the IPv4 header checksum wrong.</summary>
+    Ipv4ChecksumBad = 5,
+    /// <summary>Fragment of a packet for a virtual service.</summary>
+    Fragment = 6,
+    /// <summary>TCP data offset below 20 bytes, UDP length wrong, or header cut off.</summary>
+    L4HeaderBad = 7,
+    /// <summary>For a VIP, but no virtual service has this protocol and port.</summary>
+    NoService = 8,
+    /// <summary>The virtual service has no real server that accepts flows.</summary>
+    NoServer = 9,
+    /// <summary>The real server's MAC address is not known and the housekeeping could not take the packet.</summary>
+    NeighbourUnresolved = 10,
+    /// <summary>Waited for a neighbour that did not answer in time.</summary>
+    NeighbourTimeout = 11,
+    /// <summary>Too many packets were waiting for this neighbour already.</summary>
+    NeighbourQueueFull = 12,
+    /// <summary>The egress port's Tx queue did not take the packet.</summary>
+    TxFull = 13,
+    /// <summary>The ring from worker to housekeeping was full.</summary>
+    PuntRingFull = 14,
+    /// <summary>The ring from housekeeping to the worker was full.</summary>
+    InjectRingFull = 15,
+    /// <summary>Not for a VIP, and the port has no exception port to the host's kernel.</summary>
+    NoExceptionPort = 16,
+    /// <summary>The exception port (TAP) did not take the frame.</summary>
+    ExceptionPortFull = 17,
+    /// <summary>No interface has this port and VLAN.</summary>
+    UnknownVlan = 18,
+    /// <summary>The mbuf pool was empty when a frame had to be made or copied.</summary>
+    NoMbuf = 19,
+    /// <summary>Malformed ARP or neighbour discovery message.</summary>
+    NeighbourMessageBad = 20,
+    /// <summary>Malformed ICMP message, or wrong checksum, addressed to a VIP.</summary>
+    IcmpBad = 21,
+    /// <summary>ICMP message of a kind that the director does not answer, addressed to a VIP.</summary>
+    IcmpUnsupported = 22,
+    /// <summary>Unicast frame for another MAC address (seen when the port is promiscuous).</summary>
+    NotOurMac = 23,
+    /// <summary>Transport other than TCP and UDP, addressed to a VIP.</summary>
+    ProtocolUnsupported = 24,
+    /// <summary>IPv6 extension header chain that is malformed or longer than is followed.</summary>
+    Ipv6ExtensionBad = 25,
+    /// <summary>Packet that arrived in more than one mbuf segment where one is needed.</summary>
+    MultiSegment = 26,
+    /// <summary>No snapshot was accepted yet.</summary>
+    NoSnapshot = 27,
+    /// <summary>The real server's interface has another VLAN or port than the frame fits (headroom exhausted).</summary>
+    NoHeadroom = 28,
+    /// <summary>The director itself is the packet's chosen next hop (would loop).</summary>
+    Loop = 29,
+    /// <summary>Larger than the egress interface's MTU.</summary>
+    TooBig = 30,
+}

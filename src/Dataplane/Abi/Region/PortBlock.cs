@@ -1,0 +1,60 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Forwarder.Abi;
+
+/// <summary>A DPDK port as housekeeping sees it, refreshed about once a second.</summary>
+[StructLayout(LayoutKind.Sequential, Size = SizeBytes)]
+public struct PortBlock
+{
+    /// <summary>Size in bytes.</summary>
+    public const int SizeBytes = 32_768;
+
+    /// <summary>Name from the configuration, DPDK's device name and the driver's name.</summary>
+    public NameBytes Name, Device, Driver;
+    /// <summary>Name of the exception port (TAP) in the host's kernel; empty if there is none.</summary>
+    public NameBytes Exception;
+    /// <summary>1 when the port is started.</summary>
+    public uint Started;
+    /// <summary>1 when the link is up.</summary>
+    public uint LinkUp;
+    /// <summary>Link speed in Mbit/s.</summary>
+    public uint SpeedMbps;
+    /// <summary>MTU in bytes.</summary>
+    public uint MtuBytes;
+    /// <summary>MAC address, first byte lowest.</summary>
+    public ulong Mac;
+    /// <summary>1 when the port is promiscuous.</summary>
+    public uint Promiscuous;
+    /// <summary>Rx and Tx queues.</summary>
+    public uint RxQueues, TxQueues;
+    /// <summary>NUMA node, or -1.</summary>
+    public int NumaNode;
+    /// <summary>Offloads in use, as in DPDK's RTE_ETH_RX_OFFLOAD_ and RTE_ETH_TX_OFFLOAD_.</summary>
+    public ulong RxOffloads, TxOffloads;
+    /// <summary>DPDK's basic statistics.</summary>
+    public ulong RxPackets, TxPackets, RxBytes, TxBytes, RxMissed, RxErrors, TxErrors, RxNoMbuf;
+    /// <summary>Extended statistics in use.</summary>
+    public uint XstatCount;
+    /// <summary>Padding.</summary>
+    public uint Reserved;
+    /// <summary>Extended statistics: names and values.</summary>
+    public XstatArray Xstats;
+
+    /// <summary>An extended statistic.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct Xstat
+    {
+        /// <summary>Name as the driver gives it.</summary>
+        public NameBytes Name;
+        /// <summary>Value.</summary>
+        public ulong Value;
+    }
+
+    /// <summary>Extended statistics of a port.</summary>
+    [InlineArray(Limits.PortXstatsMax)]
+    public struct XstatArray
+    {
+        private Xstat _element0;
+    }
+}

@@ -1,0 +1,20 @@
+using System.Runtime.InteropServices;
+
+namespace Forwarder.Abi;
+
+/// <summary>What one worker counts for one real server (by server slot); single writer.</summary>
+[StructLayout(LayoutKind.Sequential, Size = SizeBytes)]
+public struct ServerCounters
+{
+    /// <summary>Size in bytes: two entries per cache line.</summary>
+    public const int SizeBytes = 32;
+
+    /// <summary>Packets and bytes (from the Ethernet header on) forwarded to the server.</summary>
+    public ulong Packets, Bytes;
+    /// <summary>Flows ever given to the server (wraps at 2^32; control widens it).</summary>
+    public uint Connections;
+    /// <summary>Flows in ESTABLISHED (TCP) or alive (UDP): IPVS's ActiveConn.</summary>
+    public uint ActiveConnections;
+    /// <summary>Other flows still in the table: IPVS's InActConn.</summary>
+    public uint InactiveConnections;
+}

@@ -1,0 +1,35 @@
+using System.Runtime.InteropServices;
+
+namespace Forwarder.Abi;
+
+/// <summary>Counters of one worker; single writer.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public struct WorkerCounters
+{
+    /// <summary>Frames and bytes taken from the ports' Rx queues.</summary>
+    public ulong RxPackets, RxBytes;
+    /// <summary>Frames and bytes that the ports' Tx queues took (forwarded and injected).</summary>
+    public ulong TxPackets, TxBytes;
+    /// <summary>Packets of virtual services sent towards a real server.</summary>
+    public ulong ForwardedPackets, ForwardedBytes;
+    /// <summary>Frames handed to housekeeping: ARP, ND, ICMP, everything for the host.</summary>
+    public ulong PuntedPackets;
+    /// <summary>Packets handed to housekeeping to wait for a neighbour.</summary>
+    public ulong QueuedPackets;
+    /// <summary>Frames that housekeeping gave this worker to send.</summary>
+    public ulong InjectedPackets;
+    /// <summary>Packets whose flow was in the table.</summary>
+    public ulong FlowHits;
+    /// <summary>Flows put into the table.</summary>
+    public ulong FlowsCreated;
+    /// <summary>Flows removed by time-out.</summary>
+    public ulong FlowsExpired;
+    /// <summary>Flows whose real server had gone and that were given another.</summary>
+    public ulong FlowsRescheduled;
+    /// <summary>New flows that found no room in the table and were forwarded statelessly.</summary>
+    public ulong FlowTableFull;
+    /// <summary>Non-SYN TCP packets without a flow that were scheduled as new (after a restart or a change of path).</summary>
+    public ulong FlowsMidstream;
+    /// <summary>Turns of the loop, and those that found no packet.</summary>
+    public ulong Turns, IdleTurns;
+}

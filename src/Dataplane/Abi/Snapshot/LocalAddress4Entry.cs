@@ -1,0 +1,21 @@
+using System.Runtime.InteropServices;
+
+namespace Forwarder.Abi;
+
+/// <summary>An IPv4 address that the director answers for. Open addressing, linear probing, by <see cref="Hashes.Slot"/> of the address.</summary>
+[StructLayout(LayoutKind.Sequential, Size = SizeBytes)]
+public struct LocalAddress4Entry
+{
+    /// <summary>Size in bytes.</summary>
+    public const int SizeBytes = 8;
+    /// <summary>Interface value that stands for all interfaces.</summary>
+    public const ushort AnyInterface = 0xFFFF;
+    /// <summary>The address, network byte order as in memory.</summary>
+    public uint Address;
+    /// <summary>Interface that the address belongs to, or <see cref="AnyInterface"/>.</summary>
+    public ushort Interface;
+    /// <summary><see cref="LocalAddressKind.None"/> marks an empty entry.</summary>
+    public LocalAddressKind Kind;
+    /// <summary>Padding.</summary>
+    public byte Reserved;
+}

@@ -1,0 +1,19 @@
+using System.Runtime.InteropServices;
+
+namespace Forwarder.Abi;
+
+/// <summary>An IPv6 address that the director answers for. Open addressing by <see cref="Hashes.Slot"/> of <see cref="Hashes.Fold"/>(high, low, 0).</summary>
+[StructLayout(LayoutKind.Sequential, Size = SizeBytes)]
+public struct LocalAddress6Entry
+{
+    /// <summary>Size in bytes.</summary>
+    public const int SizeBytes = 24;
+    /// <summary>First and last eight bytes of the address as they lie in memory.</summary>
+    public ulong High, Low;
+    /// <summary>Interface that the address belongs to, or <see cref="LocalAddress4Entry.AnyInterface"/>.</summary>
+    public ushort Interface;
+    /// <summary><see cref="LocalAddressKind.None"/> marks an empty entry.</summary>
+    public LocalAddressKind Kind;
+    /// <summary>Padding.</summary>
+    public byte Reserved;
+}

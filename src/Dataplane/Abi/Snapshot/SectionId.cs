@@ -1,0 +1,26 @@
+namespace Forwarder.Abi;
+
+/// <summary>The arrays of a snapshot, in the order in which they lie in it.</summary>
+public enum SectionId
+{
+    /// <summary><see cref="InterfaceEntry"/> by interface id.</summary>
+    Interfaces = 0,
+    /// <summary>Hash table of <see cref="LocalAddress4Entry"/>.</summary>
+    LocalAddresses4 = 1,
+    /// <summary>Hash table of <see cref="LocalAddress6Entry"/>.</summary>
+    LocalAddresses6 = 2,
+    /// <summary>Hash table of <see cref="ServiceKey4Entry"/>.</summary>
+    ServiceKeys4 = 3,
+    /// <summary>Hash table of <see cref="ServiceKey6Entry"/>.</summary>
+    ServiceKeys6 = 4,
+    /// <summary><see cref="ServiceEntry"/> by service slot.</summary>
+    Services = 5,
+    /// <summary>Server slots (uint), the members of each service in a row.</summary>
+    Members = 6,
+    /// <summary><see cref="ServerEntry"/> by server slot.</summary>
+    Servers = 7,
+    /// <summary><see cref="NextHopEntry"/> by next-hop slot.</summary>
+    NextHops = 8,
+    /// <summary>Maglev tables, one after another: ushort index into the service's members.</summary>
+    Maglev = 9,
+}

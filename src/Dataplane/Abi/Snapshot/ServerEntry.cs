@@ -1,0 +1,31 @@
+using System.Runtime.InteropServices;
+
+namespace Forwarder.Abi;
+
+/// <summary>A real server of a virtual service, by slot.</summary>
+[StructLayout(LayoutKind.Sequential, Size = SizeBytes)]
+public struct ServerEntry
+{
+    /// <summary>Size in bytes: two entries per cache line.</summary>
+    public const int SizeBytes = 32;
+    /// <summary>Next hop: the word of this slot in the neighbour table says where to send.</summary>
+    public uint NextHop;
+    /// <summary>Slot of the service that the server belongs to.</summary>
+    public ushort Service;
+    /// <summary>VLAN id of the egress interface, 0 = untagged.</summary>
+    public ushort Vlan;
+    /// <summary>Told apart from an earlier user of the same slot; flows carry it.</summary>
+    public byte Incarnation;
+    /// <summary>1 = in use: flows that are bound to it go on, also at weight 0.</summary>
+    public byte Valid;
+    /// <summary>Forwarding method.</summary>
+    public ForwardingMethod Method;
+    /// <summary>Index of the egress port.</summary>
+    public byte Port;
+    /// <summary>Weight; 0 = no new flows.</summary>
+    public ushort Weight;
+    /// <summary>Largest IP packet of the egress interface in bytes.</summary>
+    public ushort MtuBytes;
+    /// <summary>Padding.</summary>
+    public ulong Reserved, Reserved2;
+}

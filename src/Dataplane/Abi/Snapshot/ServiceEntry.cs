@@ -1,0 +1,37 @@
+using System.Runtime.InteropServices;
+
+namespace Forwarder.Abi;
+
+/// <summary>A virtual service, by slot. Every service has a Maglev table: it also serves flows that the table of flows has no room for.</summary>
+[StructLayout(LayoutKind.Sequential, Size = SizeBytes)]
+public struct ServiceEntry
+{
+    /// <summary>Size in bytes: a cache line.</summary>
+    public const int SizeBytes = 64;
+    /// <summary>First entry in <see cref="SectionId.Maglev"/>.</summary>
+    public uint MaglevFirst;
+    /// <summary>Entries of the Maglev table (a prime), or 0 when no member has a weight above 0.</summary>
+    public uint MaglevSize;
+    /// <summary>First entry in <see cref="SectionId.Members"/>.</summary>
+    public uint MembersFirst;
+    /// <summary>Members, those of weight 0 included.</summary>
+    public uint MembersCount;
+    /// <summary>Start value of the flow hash: from VIP, protocol and port, so that two directors choose alike.</summary>
+    public uint HashSalt;
+    /// <summary>1 = in use.</summary>
+    public byte Valid;
+    /// <summary>Scheduler for new flows.</summary>
+    public Scheduler Scheduler;
+    /// <summary>6 (TCP) or 17 (UDP).</summary>
+    public byte Protocol;
+    /// <summary>4 or 6.</summary>
+    public byte IpVersion;
+    /// <summary>Port, network byte order as it lies in memory.</summary>
+    public ushort Port;
+    /// <summary>Padding.</summary>
+    public ushort Reserved;
+    /// <summary>Padding.</summary>
+    public uint Reserved2;
+    /// <summary>VIP; an IPv4 address is in the low four bytes of <see cref="VipHigh"/> as they lie in memory.</summary>
+    public ulong VipHigh, VipLow;
+}

@@ -1,0 +1,38 @@
+namespace Forwarder.Abi;
+
+/// <summary>What goes into a snapshot, before it is laid out by <see cref="SnapshotWriter"/>. Slot-indexed lists start with the unused slot 0.</summary>
+public sealed class SnapshotContent
+{
+    /// <summary>Default time-outs.</summary>
+    public FlowTimeouts Timeouts { get; set; } = FlowTimeouts.Default;
+
+    /// <summary>Interfaces by id.</summary>
+    public List<InterfaceEntry> Interfaces { get; } = [];
+
+    /// <summary>Local IPv4 addresses, in any order, each once.</summary>
+    public List<LocalAddress4Entry> LocalAddresses4 { get; } = [];
+
+    /// <summary>Local IPv6 addresses, in any order, each once.</summary>
+    public List<LocalAddress6Entry> LocalAddresses6 { get; } = [];
+
+    /// <summary>Keys of the IPv4 services, in any order, each once.</summary>
+    public List<ServiceKey4Entry> ServiceKeys4 { get; } = [];
+
+    /// <summary>Keys of the IPv6 services, in any order, each once.</summary>
+    public List<ServiceKey6Entry> ServiceKeys6 { get; } = [];
+
+    /// <summary>Services by slot. MaglevFirst and MaglevSize are filled in by the writer from <see cref="MaglevTables"/>.</summary>
+    public List<ServiceEntry> Services { get; } = [default];
+
+    /// <summary>Server slots of the services' members.</summary>
+    public List<uint> Members { get; } = [];
+
+    /// <summary>Servers by slot.</summary>
+    public List<ServerEntry> Servers { get; } = [default];
+
+    /// <summary>Next hops by slot.</summary>
+    public List<NextHopEntry> NextHops { get; } = [default];
+
+    /// <summary>Maglev table by service slot; services that share an array share its place in the snapshot.</summary>
+    public Dictionary<int, ushort[]> MaglevTables { get; } = [];
+}

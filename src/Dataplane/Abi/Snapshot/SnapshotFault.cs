@@ -1,0 +1,34 @@
+namespace Forwarder.Abi;
+
+/// <summary>Why a snapshot was refused. Values are part of the region's layout: append only.</summary>
+public enum SnapshotFault : uint
+{
+    /// <summary>Nothing wrong.</summary>
+    None = 0,
+    /// <summary>Does not start with the snapshot's magic number.</summary>
+    Magic = 1,
+    /// <summary>Written for another version of the layout.</summary>
+    Version = 2,
+    /// <summary>Header, total or section sizes do not fit each other or the slot.</summary>
+    Size = 3,
+    /// <summary>The checksum does not match the content.</summary>
+    Checksum = 4,
+    /// <summary>Generation differs from the published one.</summary>
+    Generation = 5,
+    /// <summary>A hash table's size is not a power of two, or it has no empty entry.</summary>
+    HashTable = 6,
+    /// <summary>An interface names a port that cannot exist.</summary>
+    Interface = 7,
+    /// <summary>A key names a service that does not exist.</summary>
+    ServiceKey = 8,
+    /// <summary>A service's members or Maglev table lie outside their sections.</summary>
+    Service = 9,
+    /// <summary>A member is not a server, or a server of another service.</summary>
+    Member = 10,
+    /// <summary>A server's next hop, service or port does not exist.</summary>
+    Server = 11,
+    /// <summary>A next hop's interface does not exist.</summary>
+    NextHop = 12,
+    /// <summary>A Maglev entry is not an index into the service's members.</summary>
+    Maglev = 13,
+}

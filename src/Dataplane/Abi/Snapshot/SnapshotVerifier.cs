@@ -1,0 +1,254 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Forwarder.Abi;
+
+/// <summary>
+/// The door that every snapshot passes, on both sides. Workers index a snapshot without checks, so whatever they
+/// would index with is checked here: after <see cref="SnapshotFault.None"/> no read can leave the snapshot.
+/// Allocates nothing.
+/// </summary>
+public static unsafe class SnapshotVerifier
+{
+    private static readonly int[] s_entryBytes =
+    [
+        InterfaceEntry.SizeBytes, LocalAddress4Entry.SizeBytes, LocalAddress6Entry.SizeBytes, ServiceKey4Entry.SizeBytes,
+        ServiceKey6Entry.SizeBytes, ServiceEntry.SizeBytes, sizeof(uint), ServerEntry.SizeBytes, NextHopEntry.SizeBytes, sizeof(ushort),
+    ];
+
+    /// <summary>Bytes of an entry of a section.</summary>
+    public static int EntryBytes(SectionId id) => s_entryBytes[(int)id];
+
+    /// <summary>Checks the snapshot at the start of <paramref name="slot"/>; <paramref name="index"/> is the entry at fault.</summary>
+    public static SnapshotFault Verify(ReadOnlySpan<byte> slot, ulong expectedGeneration, out uint index)
+    {
+        index = 0;
+        if (slot.Length < sizeof(SnapshotHeader))
+        {
+            return SnapshotFault.Size;
+        }
+
+        fixed (byte* start = slot)
+        {
+            SnapshotFault fault = VerifyEnvelope(start, slot.Length, expectedGeneration, out index);
+            return fault != SnapshotFault.None ? fault : VerifyContent(new SnapshotView(start), out index);
+        }
+    }
+
+    /// <summary>XXH3-64 of a snapshot with its checksum field taken as 0.</summary>
+    public static ulong Checksum(ReadOnlySpan<byte> snapshot)
+    {
+        // The header is hashed from a copy with the field zeroed; the rest where it lies, seeded with the header's hash.
+        SnapshotHeader header = MemoryMarshal.Read<SnapshotHeader>(snapshot);
+        header.Checksum = 0;
+        ulong headerHash = System.IO.Hashing.XxHash3.HashToUInt64(MemoryMarshal.AsBytes(new ReadOnlySpan<SnapshotHeader>(in header)));
+        return System.IO.Hashing.XxHash3.HashToUInt64(snapshot[sizeof(SnapshotHeader)..], (long)headerHash);
+    }
+
+    private static SnapshotFault VerifyEnvelope(byte* start, int slotBytes, ulong expectedGeneration, out uint index)
+    {
+        SnapshotHeader* header = (SnapshotHeader*)start;
+        index = 0;
+        if (header->Magic != SnapshotHeader.MagicValue)
+        {
+            return SnapshotFault.Magic;
+        }
+
+        if (header->Version != SnapshotHeader.CurrentVersion)
+        {
+            return SnapshotFault.Version;
+        }
+
+        if (header->HeaderBytes != (uint)sizeof(SnapshotHeader) || header->TotalBytes < (uint)sizeof(SnapshotHeader) || header->TotalBytes > (ulong)slotBytes)
+        {
+            return SnapshotFault.Size;
+        }
+
+        for (int i = 0; i < SnapshotHeader.SectionCount; i++)
+        {
+            Section section = header->Sections[i];
+            index = (uint)i;
+            if (section.EntryBytes != (uint)s_entryBytes[i] || section.Offset % 64 != 0 || section.Offset < (uint)sizeof(SnapshotHeader)
+                || section.Offset > header->TotalBytes || (ulong)section.Count * section.EntryBytes > header->TotalBytes - section.Offset)
+            {
+                return SnapshotFault.Size;
+            }
+        }
+
+        index = 0;
+        if (header->Generation != expectedGeneration)
+        {
+            return SnapshotFault.Generation;
+        }
+
+        return Checksum(new ReadOnlySpan<byte>(start, (int)header->TotalBytes)) == header->Checksum ? SnapshotFault.None : SnapshotFault.Checksum;
+    }
+
+    private static SnapshotFault VerifyContent(in SnapshotView view, out uint index)
+    {
+        SnapshotFault fault = VerifyHashTables(view, out index);
+        fault = fault != SnapshotFault.None ? fault : VerifyInterfaces(view, out index);
+        fault = fault != SnapshotFault.None ? fault : VerifyServers(view, out index);
+        return fault != SnapshotFault.None ? fault : VerifyServices(view, out index);
+    }
+
+    private static SnapshotFault VerifyHashTables(in SnapshotView view, out uint index)
+    {
+        index = 0;
+        for (SectionId id = SectionId.LocalAddresses4; id <= SectionId.ServiceKeys6; id++)
+        {
+            uint count = view.Header->Sections[(int)id].Count;
+            if (count < 2 || !BitOperations.IsPow2(count) || count > (1u << 30))
+            {
+                index = (uint)id;
+                return SnapshotFault.HashTable;
+            }
+        }
+
+        // A probe ends at an empty entry: each table must have one.
+        bool empty4 = false, empty6 = false, emptyKey4 = false, emptyKey6 = false;
+        for (int i = 0; i < 1 << view.LocalAddresses4Log2; i++)
+        {
+            empty4 |= view.LocalAddresses4[i].Kind == LocalAddressKind.None;
+        }
+
+        for (int i = 0; i < 1 << view.LocalAddresses6Log2; i++)
+        {
+            empty6 |= view.LocalAddresses6[i].Kind == LocalAddressKind.None;
+        }
+
+        for (int i = 0; i < 1 << view.ServiceKeys4Log2; i++)
+        {
+            emptyKey4 |= view.ServiceKeys4[i].Value == 0;
+            if (view.ServiceKeys4[i].Value != 0 && !IsService(view, view.ServiceKeys4[i].Service, 4))
+            {
+                index = (uint)i;
+                return SnapshotFault.ServiceKey;
+            }
+        }
+
+        for (int i = 0; i < 1 << view.ServiceKeys6Log2; i++)
+        {
+            emptyKey6 |= view.ServiceKeys6[i].Rest == 0;
+            if (view.ServiceKeys6[i].Rest != 0 && !IsService(view, view.ServiceKeys6[i].Service, 6))
+            {
+                index = (uint)i;
+                return SnapshotFault.ServiceKey;
+            }
+        }
+
+        return empty4 && empty6 && emptyKey4 && emptyKey6 ? SnapshotFault.None : SnapshotFault.HashTable;
+    }
+
+    private static bool IsService(in SnapshotView view, uint slot, byte ipVersion) =>
+        slot != 0 && slot < (uint)view.ServiceCount && view.Services[slot].Valid == 1 && view.Services[slot].IpVersion == ipVersion;
+
+    private static SnapshotFault VerifyInterfaces(in SnapshotView view, out uint index)
+    {
+        index = 0;
+        if (view.InterfaceCount > Limits.InterfacesMax || view.ServiceCount > Limits.ServicesMax || view.ServerCount > Limits.ServersMax || view.NextHopCount > Limits.NextHopsMax)
+        {
+            return SnapshotFault.Size;
+        }
+
+        for (int i = 0; i < view.InterfaceCount; i++)
+        {
+            index = (uint)i;
+            if (view.Interfaces[i].Port >= Limits.PortsMax || view.Interfaces[i].Vlan > 4094)
+            {
+                return SnapshotFault.Interface;
+            }
+        }
+
+        for (int i = 0; i < view.NextHopCount; i++)
+        {
+            index = (uint)i;
+            NextHopEntry hop = view.NextHops[i];
+            if (hop.IpVersion is not (0 or 4 or 6) || (hop.IpVersion != 0 && hop.Interface >= view.InterfaceCount))
+            {
+                return SnapshotFault.NextHop;
+            }
+        }
+
+        return SnapshotFault.None;
+    }
+
+    private static SnapshotFault VerifyServers(in SnapshotView view, out uint index)
+    {
+        index = 0;
+        for (int i = 0; i < view.ServerCount; i++)
+        {
+            index = (uint)i;
+            ServerEntry server = view.Servers[i];
+            if (server.NextHop >= (uint)Math.Max(view.NextHopCount, 1) || server.Service >= Math.Max(view.ServiceCount, 1) || server.Port >= Limits.PortsMax || server.Valid > 1
+                || server.Vlan > 4094 || server.Method > ForwardingMethod.DirectRouting)
+            {
+                return SnapshotFault.Server;
+            }
+        }
+
+        return SnapshotFault.None;
+    }
+
+    private static SnapshotFault VerifyServices(in SnapshotView view, out uint index)
+    {
+        index = 0;
+        uint memberCount = view.Header->Sections[(int)SectionId.Members].Count;
+        uint maglevCount = view.Header->Sections[(int)SectionId.Maglev].Count;
+        for (int i = 0; i < view.ServiceCount; i++)
+        {
+            index = (uint)i;
+            ServiceEntry service = view.Services[i];
+            if (service.Valid == 0)
+            {
+                continue;
+            }
+
+            if (service.Valid != 1 || service.IpVersion is not (4 or 6) || service.Scheduler > Scheduler.Wlc || service.MembersCount > Limits.ServersPerServiceMax
+                || (ulong)service.MembersFirst + service.MembersCount > memberCount || (ulong)service.MaglevFirst + service.MaglevSize > maglevCount)
+            {
+                return SnapshotFault.Service;
+            }
+
+            for (uint m = 0; m < service.MembersCount; m++)
+            {
+                uint server = view.Members[service.MembersFirst + m];
+                if (server == 0 || server >= (uint)view.ServerCount || view.Servers[server].Valid == 0 || view.Servers[server].Service != i)
+                {
+                    return SnapshotFault.Member;
+                }
+            }
+
+            if (service.MaglevSize > 0 && MaxEntry(new ReadOnlySpan<ushort>(view.Maglev + service.MaglevFirst, (int)service.MaglevSize)) >= service.MembersCount)
+            {
+                return SnapshotFault.Maglev;
+            }
+        }
+
+        return SnapshotFault.None;
+    }
+
+    private static uint MaxEntry(ReadOnlySpan<ushort> entries)
+    {
+        Vector<ushort> max = Vector<ushort>.Zero;
+        int i = 0;
+        for (; i <= entries.Length - Vector<ushort>.Count; i += Vector<ushort>.Count)
+        {
+            max = Vector.Max(max, new Vector<ushort>(entries[i..]));
+        }
+
+        uint result = 0;
+        for (int lane = 0; lane < Vector<ushort>.Count; lane++)
+        {
+            result = Math.Max(result, max[lane]);
+        }
+
+        for (; i < entries.Length; i++)
+        {
+            result = Math.Max(result, entries[i]);
+        }
+
+        return result;
+    }
+}

@@ -1,0 +1,110 @@
+namespace Forwarder.Abi;
+
+/// <summary>
+/// Pointers into a snapshot that <see cref="SnapshotVerifier"/> has passed: resolved once per generation, then
+/// read without checks. Valid as long as the slot is not written again.
+/// </summary>
+public unsafe struct SnapshotView
+{
+    /// <summary>The snapshot's header.</summary>
+    public SnapshotHeader* Header;
+    /// <summary>Interfaces by id, and how many.</summary>
+    public InterfaceEntry* Interfaces;
+    public int InterfaceCount;
+    /// <summary>Local IPv4 addresses and the log2 of the table's size.</summary>
+    public LocalAddress4Entry* LocalAddresses4;
+    public int LocalAddresses4Log2;
+    /// <summary>Local IPv6 addresses and the log2 of the table's size.</summary>
+    public LocalAddress6Entry* LocalAddresses6;
+    public int LocalAddresses6Log2;
+    /// <summary>IPv4 service keys and the log2 of the table's size.</summary>
+    public ServiceKey4Entry* ServiceKeys4;
+    public int ServiceKeys4Log2;
+    /// <summary>IPv6 service keys and the log2 of the table's size.</summary>
+    public ServiceKey6Entry* ServiceKeys6;
+    public int ServiceKeys6Log2;
+    /// <summary>Services by slot, and one more than the highest slot.</summary>
+    public ServiceEntry* Services;
+    public int ServiceCount;
+    /// <summary>Server slots of each service's members.</summary>
+    public uint* Members;
+    /// <summary>Servers by slot, and one more than the highest slot.</summary>
+    public ServerEntry* Servers;
+    public int ServerCount;
+    /// <summary>Next hops by slot, and one more than the highest slot.</summary>
+    public NextHopEntry* NextHops;
+    public int NextHopCount;
+    /// <summary>Maglev tables.</summary>
+    public ushort* Maglev;
+
+    /// <summary>Resolves the pointers of a verified snapshot.</summary>
+    public SnapshotView(byte* start)
+    {
+        this = default;
+        Header = (SnapshotHeader*)start;
+        Interfaces = (InterfaceEntry*)At(start, SectionId.Interfaces, out InterfaceCount);
+        LocalAddresses4 = (LocalAddress4Entry*)At(start, SectionId.LocalAddresses4, out int count);
+        LocalAddresses4Log2 = Log2(count);
+        LocalAddresses6 = (LocalAddress6Entry*)At(start, SectionId.LocalAddresses6, out count);
+        LocalAddresses6Log2 = Log2(count);
+        ServiceKeys4 = (ServiceKey4Entry*)At(start, SectionId.ServiceKeys4, out count);
+        ServiceKeys4Log2 = Log2(count);
+        ServiceKeys6 = (ServiceKey6Entry*)At(start, SectionId.ServiceKeys6, out count);
+        ServiceKeys6Log2 = Log2(count);
+        Services = (ServiceEntry*)At(start, SectionId.Services, out ServiceCount);
+        Members = (uint*)At(start, SectionId.Members, out _);
+        Servers = (ServerEntry*)At(start, SectionId.Servers, out ServerCount);
+        NextHops = (NextHopEntry*)At(start, SectionId.NextHops, out NextHopCount);
+        Maglev = (ushort*)At(start, SectionId.Maglev, out _);
+    }
+
+    /// <summary>Generation of the snapshot.</summary>
+    public readonly ulong Generation => Header == null ? 0 : Header->Generation;
+
+    /// <summary>Finds what a local IPv4 address is (network byte order as it lies in memory).</summary>
+    public readonly bool TryFindLocal4(uint address, out LocalAddress4Entry entry)
+    {
+        uint mask = (1u << LocalAddresses4Log2) - 1;
+        for (uint i = Hashes.Slot(address, LocalAddresses4Log2); ; i = (i + 1) & mask)
+        {
+            entry = LocalAddresses4[i];
+            if (entry.Kind == LocalAddressKind.None)
+            {
+                return false;
+            }
+
+            if (entry.Address == address)
+            {
+                return true;
+            }
+        }
+    }
+
+    /// <summary>Finds what a local IPv6 address is (halves as they lie in memory).</summary>
+    public readonly bool TryFindLocal6(ulong high, ulong low, out LocalAddress6Entry entry)
+    {
+        uint mask = (1u << LocalAddresses6Log2) - 1;
+        for (uint i = Hashes.Slot(Hashes.Fold(high, low, 0), LocalAddresses6Log2); ; i = (i + 1) & mask)
+        {
+            entry = LocalAddresses6[i];
+            if (entry.Kind == LocalAddressKind.None)
+            {
+                return false;
+            }
+
+            if (entry.High == high && entry.Low == low)
+            {
+                return true;
+            }
+        }
+    }
+
+    private static byte* At(byte* start, SectionId id, out int count)
+    {
+        Section section = ((SnapshotHeader*)start)->Sections[(int)id];
+        count = (int)section.Count;
+        return start + section.Offset;
+    }
+
+    private static int Log2(int count) => System.Numerics.BitOperations.Log2((uint)count);
+}
