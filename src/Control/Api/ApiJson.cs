@@ -1,0 +1,28 @@
+using System.Text.Json.Serialization;
+
+namespace Forwarder.Api;
+
+/// <summary>JSON of the API: camelCase; unknown members in requests are refused, nulls are left out of answers.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    WriteIndented = true,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+[JsonSerializable(typeof(DesiredState))]
+[JsonSerializable(typeof(VirtualService))]
+[JsonSerializable(typeof(RealServer))]
+[JsonSerializable(typeof(ServiceChange))]
+[JsonSerializable(typeof(RealServerChange))]
+[JsonSerializable(typeof(ServiceList))]
+[JsonSerializable(typeof(ServiceView))]
+[JsonSerializable(typeof(RealServerView))]
+[JsonSerializable(typeof(ChangeResult))]
+[JsonSerializable(typeof(IReadOnlyList<PortView>))]
+[JsonSerializable(typeof(IReadOnlyList<WorkerView>))]
+[JsonSerializable(typeof(IReadOnlyList<NeighbourView>))]
+[JsonSerializable(typeof(CountersView))]
+[JsonSerializable(typeof(StatusView))]
+[JsonSerializable(typeof(ConnectionList))]
+[JsonSerializable(typeof(DirectorEvent))]
+[JsonSerializable(typeof(Problem))]
+public sealed partial class ApiJson : JsonSerializerContext;

@@ -1,0 +1,14 @@
+namespace Forwarder.Api;
+
+/// <summary>Answer to every change.</summary>
+public sealed record ChangeResult
+{
+    /// <summary>Generation of the snapshot that carries the change.</summary>
+    public ulong Generation { get; init; }
+
+    /// <summary>Whether every worker used it when the answer was sent; false: the dataplane is not running and will take it up when it starts.</summary>
+    public bool Applied { get; init; }
+
+    /// <summary>Anything the caller should know.</summary>
+    public string? Note { get; init; }
+}

@@ -1,0 +1,11 @@
+namespace Forwarder.Api;
+
+/// <summary>Body of PATCH /v1/services/{id}/servers/{id}: what is null stays.</summary>
+public sealed record RealServerChange
+{
+    /// <summary>Weight 0 to 65,535.</summary>
+    public int? Weight { get; init; }
+
+    /// <summary>Forwarding method.</summary>
+    public string? Method { get; init; }
+}

@@ -1,0 +1,35 @@
+namespace Forwarder.Api;
+
+/// <summary>A real server with its counters.</summary>
+public sealed record RealServerView
+{
+    /// <summary>Id in paths: "172.16.58.7:80".</summary>
+    public required string Id { get; init; }
+
+    /// <summary>RIP.</summary>
+    public required string Address { get; init; }
+
+    /// <summary>Port.</summary>
+    public int Port { get; init; }
+
+    /// <summary>Weight.</summary>
+    public int Weight { get; init; }
+
+    /// <summary>Forwarding method: "dr".</summary>
+    public required string Method { get; init; }
+
+    /// <summary>IPVS's ActiveConn: established TCP and live UDP flows.</summary>
+    public long ActiveConnections { get; init; }
+
+    /// <summary>IPVS's InActConn: other flows still in the table.</summary>
+    public long InactiveConnections { get; init; }
+
+    /// <summary>State of its MAC address: none, incomplete, reachable, stale, failed.</summary>
+    public required string Neighbour { get; init; }
+
+    /// <summary>MAC address, if known.</summary>
+    public string? Mac { get; init; }
+
+    /// <summary>Counters.</summary>
+    public TrafficView Traffic { get; init; } = new();
+}

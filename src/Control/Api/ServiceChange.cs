@@ -1,0 +1,11 @@
+namespace Forwarder.Api;
+
+/// <summary>Body of PATCH /v1/services/{id}: what is null stays.</summary>
+public sealed record ServiceChange
+{
+    /// <summary>"wlc" or "mh".</summary>
+    public string? Scheduler { get; init; }
+
+    /// <summary>A prime from 251 to 655,373.</summary>
+    public int? MaglevTableSize { get; init; }
+}

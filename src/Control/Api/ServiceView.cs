@@ -1,0 +1,29 @@
+namespace Forwarder.Api;
+
+/// <summary>A virtual service with its counters.</summary>
+public sealed record ServiceView
+{
+    /// <summary>Id in paths: "tcp:172.16.58.1:80".</summary>
+    public required string Id { get; init; }
+
+    /// <summary>"tcp" or "udp".</summary>
+    public required string Protocol { get; init; }
+
+    /// <summary>VIP.</summary>
+    public required string Address { get; init; }
+
+    /// <summary>Port.</summary>
+    public int Port { get; init; }
+
+    /// <summary>"wlc" or "mh".</summary>
+    public required string Scheduler { get; init; }
+
+    /// <summary>Entries of its Maglev table.</summary>
+    public int MaglevTableSize { get; init; }
+
+    /// <summary>Counters, real servers that were removed included.</summary>
+    public TrafficView Traffic { get; init; } = new();
+
+    /// <summary>Real servers.</summary>
+    public IReadOnlyList<RealServerView> Servers { get; init; } = [];
+}
