@@ -62,10 +62,6 @@ public enum DropReason : byte
     MultiSegment = 26,
     /// <summary>No snapshot was accepted yet.</summary>
     NoSnapshot = 27,
-    /// <summary>The real server's interface has another VLAN or port than the frame fits (headroom exhausted).</summary>
-    NoHeadroom = 28,
-    /// <summary>The director itself is the packet's chosen next hop (would loop).</summary>
-    Loop = 29,
     /// <summary>Larger than the egress interface's MTU.</summary>
-    TooBig = 30,
+    TooBig = 28,
 }

@@ -17,4 +17,6 @@ public struct ServerCounters
     public uint ActiveConnections;
     /// <summary>Other flows still in the table: IPVS's InActConn.</summary>
     public uint InactiveConnections;
+    /// <summary>Incarnation of the slot that the two counts above belong to; those of another incarnation count as 0.</summary>
+    public uint Incarnation;
 }

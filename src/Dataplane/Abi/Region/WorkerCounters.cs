@@ -26,6 +26,8 @@ public struct WorkerCounters
     public ulong FlowsExpired;
     /// <summary>Flows whose real server had gone and that were given another.</summary>
     public ulong FlowsRescheduled;
+    /// <summary>Closed flows whose client used the same port for a new one.</summary>
+    public ulong FlowsReused;
     /// <summary>New flows that found no room in the table and were forwarded statelessly.</summary>
     public ulong FlowTableFull;
     /// <summary>Non-SYN TCP packets without a flow that were scheduled as new (after a restart or a change of path).</summary>

@@ -1,0 +1,78 @@
+using System.Runtime.CompilerServices;
+using Forwarder.Abi;
+
+namespace Forwarder.Engine;
+
+/// <summary>
+/// Everything that one worker's stages read and write, in native memory. The worker owns it; nobody else writes to it.
+/// </summary>
+public unsafe struct EngineState
+{
+    /// <summary>The snapshot in use.</summary>
+    public SnapshotView View;
+    /// <summary>Flows of IPv4 clients.</summary>
+    public FlowTable4 Flows4;
+    /// <summary>Flows of IPv6 clients.</summary>
+    public FlowTable6 Flows6;
+    /// <summary>Neighbour words by next-hop slot; written by housekeeping.</summary>
+    public ulong* Neighbours;
+    /// <summary>The worker's counters and drop reasons.</summary>
+    public WorkerBlock* Block;
+    /// <summary>The worker's counters by server slot.</summary>
+    public ServerCounters* Servers;
+    /// <summary>Time of this turn in ms; wraps.</summary>
+    public uint NowMs;
+    /// <summary>Where the sweep goes on, and when it was last paid.</summary>
+    public uint SweepBucket4, SweepBucket6, SweepMs;
+    /// <summary>Idle time-out by <see cref="FlowState"/>, in ms.</summary>
+    public fixed uint TimeoutMs[FlowStates.StateCount];
+    /// <summary>Next state by state and TCP flags, see <see cref="FlowStates.Fill"/>.</summary>
+    public fixed byte NextState[FlowStates.StateCount * FlowStates.FlagCount];
+    /// <summary>MAC address of each port, first byte lowest.</summary>
+    public fixed ulong PortMac[Limits.PortsMax];
+
+    /// <summary>Sets up what does not change while the worker runs. Flow tables must be made already.</summary>
+    public static void Initialize(EngineState* state, ulong* neighbours, WorkerBlock* block, ServerCounters* servers, ReadOnlySpan<ulong> portMacs)
+    {
+        state->Neighbours = neighbours;
+        state->Block = block;
+        state->Servers = servers;
+        FlowStates.Fill(state->NextState);
+        for (int port = 0; port < portMacs.Length; port++)
+        {
+            state->PortMac[port] = portMacs[port];
+        }
+
+        // The flow table starts empty, so nothing is connected; what was counted before a restart stays.
+        for (int server = 0; server < Limits.ServersMax; server++)
+        {
+            if ((servers[server].ActiveConnections | servers[server].InactiveConnections) != 0)
+            {
+                servers[server].ActiveConnections = 0;
+                servers[server].InactiveConnections = 0;
+            }
+        }
+
+        block->Flows4Capacity = (ulong)state->Flows4.BucketCount * FlowTable4.Ways;
+        block->Flows6Capacity = (ulong)state->Flows6.BucketCount * FlowTable6.Ways;
+    }
+
+    /// <summary>Takes up another snapshot.</summary>
+    public static void UseSnapshot(EngineState* state, in SnapshotView view)
+    {
+        state->View = view;
+        FlowTimeouts timeouts = view.Header->Timeouts;
+        state->TimeoutMs[(int)FlowState.SynReceived] = timeouts.TcpSynReceivedMs;
+        state->TimeoutMs[(int)FlowState.Established] = timeouts.TcpEstablishedMs;
+        state->TimeoutMs[(int)FlowState.FinWait] = timeouts.TcpFinWaitMs;
+        state->TimeoutMs[(int)FlowState.Close] = timeouts.TcpCloseMs;
+        state->TimeoutMs[(int)FlowState.Udp] = timeouts.UdpMs;
+    }
+
+    /// <summary>Deadline of a flow that is in a state now. Rounded to <see cref="DeadlineGrainMs"/>, so that a busy flow is not written with every packet.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly uint DeadlineMs(uint state) => (NowMs + TimeoutMs[state] + DeadlineGrainMs) & ~(DeadlineGrainMs - 1);
+
+    /// <summary>Grain of a deadline in ms; a power of two. A flow lives up to this much longer than its time-out.</summary>
+    public const uint DeadlineGrainMs = 256;
+}

@@ -1,0 +1,16 @@
+namespace Forwarder.Engine;
+
+/// <summary>What becomes of a packet. Stages skip packets that already have one.</summary>
+public enum Verdict : byte
+{
+    /// <summary>Not decided: a packet of a virtual service on its way through the stages.</summary>
+    None = 0,
+    /// <summary>Send by <see cref="Burst.Egress"/>.</summary>
+    Forward = 1,
+    /// <summary>Hand over to the slow path.</summary>
+    Punt = 2,
+    /// <summary>Hand over to the slow path to wait for the neighbour in <see cref="Burst.NextHop"/>.</summary>
+    Wait = 3,
+    /// <summary>Lose, and count under <see cref="Burst.Reason"/>.</summary>
+    Drop = 4,
+}

@@ -1,0 +1,334 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+using Forwarder.Abi;
+
+namespace Forwarder.Engine;
+
+/// <summary>
+/// First stage: reads the headers and finds the virtual service. After it a packet is dropped, punted, or carries its
+/// service, flow key and hash, and the flow's bucket is on its way into the cache.
+/// </summary>
+public static unsafe class Classify
+{
+    /// <summary>Classifies the whole burst.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Run(EngineState* state, Burst* burst)
+    {
+        ulong ownMac = state->PortMac[burst->Ingress];
+        for (int i = 0; i < burst->Count; i++)
+        {
+            byte* frame = (byte*)burst->Frame[i];
+            uint length = burst->Length[i];
+            burst->Verdicts[i] = (byte)Verdict.None;
+            if (length < Wire.EthernetBytes)
+            {
+                burst->Drop(i, DropReason.Truncated);
+                continue;
+            }
+
+            ulong mac = *(ulong*)frame & Wire.MacMask;
+            ushort etherType = *(ushort*)(frame + 12);
+            uint l3 = Wire.EthernetBytes;
+            uint vlan = 0;
+            if (etherType == Wire.Vlan)
+            {
+                if (length < Wire.EthernetBytes + Wire.VlanTagBytes)
+                {
+                    burst->Drop(i, DropReason.Truncated);
+                    continue;
+                }
+
+                vlan = BinaryPrimitives.ReverseEndianness(*(ushort*)(frame + 14)) & 0xFFFu;
+                etherType = *(ushort*)(frame + 16);
+                l3 += Wire.VlanTagBytes;
+            }
+
+            burst->Vlan[i] = (ushort)vlan;
+            burst->L3Offset[i] = (byte)l3;
+            if (mac != ownMac)
+            {
+                // Broadcast and multicast are for the slow path (ARP, ND, the host); other unicast is not ours.
+                if ((mac & Wire.MacGroupBit) != 0)
+                {
+                    burst->Verdicts[i] = (byte)Verdict.Punt;
+                }
+                else
+                {
+                    burst->Drop(i, DropReason.NotOurMac);
+                }
+            }
+            else if (etherType == Wire.Ipv4)
+            {
+                Ipv4(state, burst, i, frame + l3, length - l3);
+            }
+            else if (etherType == Wire.Ipv6)
+            {
+                Ipv6(state, burst, i, frame + l3, length - l3);
+            }
+            else
+            {
+                burst->Verdicts[i] = (byte)Verdict.Punt;
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Ipv4(EngineState* state, Burst* burst, int i, byte* ip, uint room)
+    {
+        if (room < Wire.Ipv4Bytes)
+        {
+            burst->Drop(i, DropReason.Truncated);
+            return;
+        }
+
+        uint headerBytes = (uint)(ip[0] & 0xF) * 4;
+        uint totalBytes = BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + 2));
+        if ((ip[0] >> 4) != 4 || headerBytes < Wire.Ipv4Bytes || totalBytes < headerBytes || totalBytes > room || burst->ChecksumBad[i] != 0)
+        {
+            burst->Drop(i, Ipv4Fault(ip, headerBytes, totalBytes, room));
+            return;
+        }
+
+        uint destination = *(uint*)(ip + 16);
+        byte protocol = ip[9];
+        if ((*(ushort*)(ip + 6) & Wire.Ipv4FragmentMask) != 0 || (protocol != Wire.Tcp && protocol != Wire.Udp))
+        {
+            Ipv4WithoutPorts(state, burst, i, destination, protocol, (*(ushort*)(ip + 6) & Wire.Ipv4FragmentMask) != 0);
+            return;
+        }
+
+        byte* l4 = ip + headerBytes;
+        uint l4Bytes = totalBytes - headerBytes;
+        if (!IsL4Sound(l4, l4Bytes, protocol))
+        {
+            burst->Drop(i, DropReason.L4HeaderBad);
+            return;
+        }
+
+        ushort clientPort = *(ushort*)l4;
+        uint service = FindService4(state, ServiceKey4Entry.Key(destination, *(ushort*)(l4 + 2), protocol));
+        if (service == 0)
+        {
+            NoService4(state, burst, i, destination);
+            return;
+        }
+
+        ulong key = FlowTable4.Key(*(uint*)(ip + 12), clientPort, service);
+        uint hash = FlowTable4.Hash(state->View.Services[service].HashSalt, key);
+        Sse.Prefetch0(state->Flows4.First(hash));
+        burst->TcpFlags[i] = protocol == Wire.Tcp ? l4[13] : (byte)0;
+        burst->IpVersion[i] = 4;
+        burst->Service[i] = (ushort)service;
+        burst->Key[i] = key;
+        burst->Hash[i] = hash;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsL4Sound(byte* l4, uint l4Bytes, byte protocol)
+    {
+        if (protocol == Wire.Tcp)
+        {
+            uint dataOffset = l4Bytes >= Wire.TcpBytes ? (uint)(l4[12] >> 4) * 4 : 0;
+            return dataOffset >= Wire.TcpBytes && dataOffset <= l4Bytes;
+        }
+
+        uint udpBytes = l4Bytes >= Wire.UdpBytes ? BinaryPrimitives.ReverseEndianness(*(ushort*)(l4 + 4)) : 0u;
+        return udpBytes >= Wire.UdpBytes && udpBytes <= l4Bytes;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint FindService4(EngineState* state, ulong key)
+    {
+        ServiceKey4Entry* keys = state->View.ServiceKeys4;
+        int log2 = state->View.ServiceKeys4Log2;
+        uint mask = (1u << log2) - 1;
+        for (uint at = Hashes.Slot(key, log2); ; at = (at + 1) & mask)
+        {
+            ulong value = keys[at].Value;
+            if (value == key)
+            {
+                return keys[at].Service;
+            }
+
+            if (value == 0)
+            {
+                return 0;
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static DropReason Ipv4Fault(byte* ip, uint headerBytes, uint totalBytes, uint room)
+    {
+        if ((ip[0] >> 4) != 4)
+        {
+            return DropReason.IpVersionBad;
+        }
+
+        if (headerBytes < Wire.Ipv4Bytes || headerBytes > room)
+        {
+            return DropReason.Ipv4HeaderLengthBad;
+        }
+
+        return totalBytes < headerBytes || totalBytes > room ? DropReason.IpLengthBad : DropReason.Ipv4ChecksumBad;
+    }
+
+    /// <summary>Fragments and transports other than TCP and UDP: for a VIP only ICMP goes on, to the slow path; what is not for a VIP goes to the host.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Ipv4WithoutPorts(EngineState* state, Burst* burst, int i, uint destination, byte protocol, bool fragment)
+    {
+        bool vip = state->View.TryFindLocal4(destination, out LocalAddress4Entry local) && local.Kind == LocalAddressKind.Vip;
+        WithoutPorts(burst, i, vip, protocol == Wire.Icmp, fragment);
+    }
+
+    private static void WithoutPorts(Burst* burst, int i, bool vip, bool icmp, bool fragment)
+    {
+        if (vip && fragment)
+        {
+            burst->Drop(i, DropReason.Fragment);
+        }
+        else if (vip && !icmp)
+        {
+            burst->Drop(i, DropReason.ProtocolUnsupported);
+        }
+        else
+        {
+            burst->Verdicts[i] = (byte)Verdict.Punt;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void NoService4(EngineState* state, Burst* burst, int i, uint destination)
+    {
+        bool vip = state->View.TryFindLocal4(destination, out LocalAddress4Entry local) && local.Kind == LocalAddressKind.Vip;
+        NoService(burst, i, vip);
+    }
+
+    private static void NoService(Burst* burst, int i, bool vip)
+    {
+        if (vip)
+        {
+            burst->Drop(i, DropReason.NoService);
+        }
+        else
+        {
+            burst->Verdicts[i] = (byte)Verdict.Punt;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Ipv6(EngineState* state, Burst* burst, int i, byte* ip, uint room)
+    {
+        if (room < Wire.Ipv6Bytes)
+        {
+            burst->Drop(i, DropReason.Truncated);
+            return;
+        }
+
+        uint payloadBytes = BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + 4));
+        if ((ip[0] >> 4) != 6 || payloadBytes > room - Wire.Ipv6Bytes)
+        {
+            burst->Drop(i, (ip[0] >> 4) != 6 ? DropReason.IpVersionBad : DropReason.IpLengthBad);
+            return;
+        }
+
+        ulong high = *(ulong*)(ip + 24), low = *(ulong*)(ip + 32);
+        byte protocol = ip[6];
+        byte* l4 = ip + Wire.Ipv6Bytes;
+        bool fragment = false;
+        if (protocol != Wire.Tcp && protocol != Wire.Udp && !SkipExtensions(ref l4, ref payloadBytes, ref protocol, out fragment))
+        {
+            burst->Drop(i, DropReason.Ipv6ExtensionBad);
+            return;
+        }
+
+        if (fragment || (protocol != Wire.Tcp && protocol != Wire.Udp))
+        {
+            bool vip = IsVip6(state, high, low);
+            WithoutPorts(burst, i, vip, protocol == Wire.Icmpv6, fragment);
+            return;
+        }
+
+        if (!IsL4Sound(l4, payloadBytes, protocol))
+        {
+            burst->Drop(i, DropReason.L4HeaderBad);
+            return;
+        }
+
+        uint service = FindService6(state, high, low, ServiceKey6Entry.PortAndProtocol(*(ushort*)(l4 + 2), protocol));
+        if (service == 0)
+        {
+            NoService(burst, i, IsVip6(state, high, low));
+            return;
+        }
+
+        ushort clientPort = *(ushort*)l4;
+        uint hash = FlowTable6.Hash(state->View.Services[service].HashSalt, *(ulong*)(ip + 8), *(ulong*)(ip + 16), clientPort);
+        FlowTable6.Entry* bucket = state->Flows6.First(hash);
+        Sse.Prefetch0(bucket);
+        Sse.Prefetch0(bucket + 2);
+        burst->TcpFlags[i] = protocol == Wire.Tcp ? l4[13] : (byte)0;
+        burst->IpVersion[i] = 6;
+        burst->Service[i] = (ushort)service;
+        burst->Key[i] = FlowTable6.Rest(clientPort, service);
+        burst->Hash[i] = hash;
+    }
+
+    private static bool IsVip6(EngineState* state, ulong high, ulong low) =>
+        state->View.TryFindLocal6(high, low, out LocalAddress6Entry local) && local.Kind == LocalAddressKind.Vip;
+
+    /// <summary>Walks the extension headers (RFC 8200 section 4). False if they are cut off or too many.</summary>
+    private static bool SkipExtensions(ref byte* l4, ref uint bytes, ref byte protocol, out bool fragment)
+    {
+        fragment = false;
+        for (int n = 0; n < Wire.Ipv6ExtensionsMax; n++)
+        {
+            if (protocol is not (Wire.HopByHop or Wire.Routing or Wire.Fragment or Wire.DestinationOptions))
+            {
+                return true;
+            }
+
+            uint extensionBytes = bytes < 8 ? 0 : protocol == Wire.Fragment ? 8 : ((uint)l4[1] + 1) * 8;
+            if (extensionBytes == 0 || extensionBytes > bytes)
+            {
+                return false;
+            }
+
+            if (protocol == Wire.Fragment)
+            {
+                // An atomic fragment (offset 0, no more) is a whole packet: RFC 6946.
+                fragment = (BinaryPrimitives.ReverseEndianness(*(ushort*)(l4 + 2)) & 0xFFF9) != 0;
+            }
+
+            protocol = l4[0];
+            l4 += extensionBytes;
+            bytes -= extensionBytes;
+            if (fragment)
+            {
+                return true;
+            }
+        }
+
+        return protocol is not (Wire.HopByHop or Wire.Routing or Wire.Fragment or Wire.DestinationOptions);
+    }
+
+    private static uint FindService6(EngineState* state, ulong high, ulong low, ulong rest)
+    {
+        ServiceKey6Entry* keys = state->View.ServiceKeys6;
+        int log2 = state->View.ServiceKeys6Log2;
+        uint mask = (1u << log2) - 1;
+        for (uint at = Hashes.Slot(Hashes.Fold(high, low, rest), log2); ; at = (at + 1) & mask)
+        {
+            if (keys[at].Rest == rest && keys[at].Low == low && keys[at].High == high)
+            {
+                return keys[at].Service;
+            }
+
+            if (keys[at].Rest == 0)
+            {
+                return 0;
+            }
+        }
+    }
+}

@@ -1,0 +1,270 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+using Forwarder.Abi;
+
+namespace Forwarder.Engine;
+
+/// <summary>
+/// Second stage: finds the packet's flow, or gives a new flow a real server. After it a packet is dropped or carries its
+/// server. Packets whose flow is in its first bucket are done in one pass; the others are few and come after it, when
+/// their second bucket has arrived.
+/// </summary>
+public static unsafe class Select
+{
+    /// <summary>Selects a server for each undecided packet of the burst.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Run(EngineState* state, Burst* burst)
+    {
+        int missed = 0;
+        uint hits = 0;
+        for (int i = 0; i < burst->Count; i++)
+        {
+            if (burst->Verdicts[i] != (byte)Verdict.None)
+            {
+                continue;
+            }
+
+            if (burst->IpVersion[i] != 4)
+            {
+                burst->Missed[missed++] = (byte)i;
+                continue;
+            }
+
+            ulong* bucket = state->Flows4.First(burst->Hash[i]);
+            uint match = FlowTable4.Match(bucket, burst->Key[i]);
+            if (match != 0 && TryUse(state, burst, i, bucket + FlowTable4.Ways + BitOperations.TrailingZeroCount(match)))
+            {
+                hits++;
+            }
+            else
+            {
+                Sse.Prefetch0(state->Flows4.Second(burst->Hash[i]));
+                burst->Missed[missed++] = (byte)i;
+            }
+        }
+
+        state->Block->Counters.FlowHits += hits;
+        if (missed != 0)
+        {
+            Missed(state, burst, missed);
+        }
+    }
+
+    /// <summary>Goes on with a flow from the table: its server if that is still there, its next state, its deadline. False if the flow must be scheduled anew.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool TryUse(EngineState* state, Burst* burst, int i, ulong* value)
+    {
+        ulong old = *value;
+        uint server = FlowValue.Server(old);
+        uint flowState = FlowValue.State(old);
+        uint flags = burst->TcpFlags[i];
+        if (server >= (uint)state->View.ServerCount)
+        {
+            return false;
+        }
+
+        ServerEntry* entry = state->View.Servers + server;
+        if (entry->Valid == 0 || entry->Incarnation != FlowValue.Incarnation(old) || FlowValue.IsExpired(old, state->NowMs)
+            || ((flags & Wire.Syn) != 0 && FlowStates.IsReusable(flowState)))
+        {
+            return false;
+        }
+
+        uint next = state->NextState[(flowState * FlowStates.FlagCount) + (flags & FlowStates.FlagMask)];
+        ulong updated = FlowValue.With(old, next, state->DeadlineMs(next));
+        if (updated != old)
+        {
+            *value = updated;
+            if (next != flowState)
+            {
+                FlowCounts.Change(state->Servers + server, flowState, next);
+            }
+        }
+
+        burst->Server[i] = server;
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Missed(EngineState* state, Burst* burst, int missed)
+    {
+        for (int n = 0; n < missed; n++)
+        {
+            int i = burst->Missed[n];
+            if (burst->IpVersion[i] == 4)
+            {
+                Missed4(state, burst, i);
+            }
+            else
+            {
+                Missed6(state, burst, i);
+            }
+        }
+    }
+
+    private static void Missed4(EngineState* state, Burst* burst, int i)
+    {
+        uint hash = burst->Hash[i];
+        ulong key = burst->Key[i];
+        ulong* value = state->Flows4.Find(hash, key); // again in the first: an earlier packet of this burst may have opened the flow
+        if (value != null && TryUse(state, burst, i, value))
+        {
+            state->Block->Counters.FlowHits++;
+            return;
+        }
+
+        ulong displaced = 0;
+        if (value != null)
+        {
+            displaced = *value;
+        }
+        else
+        {
+            value = state->Flows4.Insert(hash, key, state->NowMs, out displaced);
+        }
+
+        ulong fresh = Open(state, burst, i, displaced, value != null);
+        if (fresh != 0)
+        {
+            *value = fresh;
+        }
+        else if (value != null)
+        {
+            state->Flows4.Remove(value);
+        }
+
+        state->Block->Flows4 = state->Flows4.Count;
+    }
+
+    private static void Missed6(EngineState* state, Burst* burst, int i)
+    {
+        byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
+        ulong high = *(ulong*)(ip + 8), low = *(ulong*)(ip + 16), rest = burst->Key[i];
+        FlowTable6.Entry* entry = state->Flows6.Find(burst->Hash[i], high, low, rest);
+        if (entry != null && TryUse(state, burst, i, &entry->Value))
+        {
+            state->Block->Counters.FlowHits++;
+            return;
+        }
+
+        ulong displaced = 0;
+        if (entry != null)
+        {
+            displaced = entry->Value;
+        }
+        else
+        {
+            entry = state->Flows6.Insert(burst->Hash[i], high, low, rest, state->NowMs, out displaced);
+        }
+
+        ulong fresh = Open(state, burst, i, displaced, entry != null);
+        if (fresh != 0)
+        {
+            entry->Value = fresh;
+        }
+        else if (entry != null)
+        {
+            state->Flows6.Remove(entry);
+        }
+
+        state->Block->Flows6 = state->Flows6.Count;
+    }
+
+    /// <summary>
+    /// Gives a flow a server. Returns the value for the table, or 0 if there is nothing to keep: no server, or no room
+    /// (then the packet is forwarded by the Maglev table alone, which gives the same server while the set stays the same).
+    /// </summary>
+    private static ulong Open(EngineState* state, Burst* burst, int i, ulong displaced, bool hasRoom)
+    {
+        ref WorkerCounters counters = ref state->Block->Counters;
+        if (displaced != 0)
+        {
+            FlowCounts.Leave(state->Servers, displaced);
+            CountDisplaced(state, displaced, ref counters);
+        }
+
+        ServiceEntry* service = state->View.Services + burst->Service[i];
+        uint server = hasRoom && service->Scheduler == Scheduler.Wlc ? LeastConnections(state, service) : ByMaglev(state, service, burst->Hash[i]);
+        if (server == 0)
+        {
+            burst->Drop(i, DropReason.NoServer);
+            return 0;
+        }
+
+        burst->Server[i] = server;
+        if (!hasRoom)
+        {
+            counters.FlowTableFull++;
+            return 0;
+        }
+
+        byte flags = burst->TcpFlags[i];
+        FlowState flowState = FlowStates.First(service->Protocol, flags);
+        ServerCounters* serverCounters = state->Servers + server;
+        serverCounters->Connections++;
+        byte incarnation = state->View.Servers[server].Incarnation;
+        FlowCounts.Enter(serverCounters, incarnation, (uint)flowState);
+        counters.FlowsCreated++;
+        if (service->Protocol == Wire.Tcp && (flags & Wire.Syn) == 0)
+        {
+            counters.FlowsMidstream++;
+        }
+
+        return FlowValue.Pack(server, incarnation, flowState, state->DeadlineMs((uint)flowState));
+    }
+
+    private static void CountDisplaced(EngineState* state, ulong displaced, ref WorkerCounters counters)
+    {
+        uint server = FlowValue.Server(displaced);
+        if (FlowValue.IsExpired(displaced, state->NowMs))
+        {
+            counters.FlowsExpired++;
+        }
+        else if (server < (uint)state->View.ServerCount && state->View.Servers[server].Valid != 0 && state->View.Servers[server].Incarnation == FlowValue.Incarnation(displaced))
+        {
+            counters.FlowsReused++;
+        }
+        else
+        {
+            counters.FlowsRescheduled++;
+        }
+    }
+
+    private static uint ByMaglev(EngineState* state, ServiceEntry* service, uint hash)
+    {
+        if (service->MaglevSize == 0)
+        {
+            return 0;
+        }
+
+        uint at = (uint)(((ulong)hash * service->MaglevSize) >> 32);
+        return state->View.Members[service->MembersFirst + state->View.Maglev[service->MaglevFirst + at]];
+    }
+
+    /// <summary>IPVS's wlc: the smallest (active × 256 + inactive) / weight, by this worker's own counts; the first of equals.</summary>
+    private static uint LeastConnections(EngineState* state, ServiceEntry* service)
+    {
+        uint best = 0;
+        ulong bestLoad = 0, bestWeight = 0;
+        uint* members = state->View.Members + service->MembersFirst;
+        for (uint m = 0; m < service->MembersCount; m++)
+        {
+            uint server = members[m];
+            ServerEntry* entry = state->View.Servers + server;
+            ulong weight = entry->Weight;
+            if (weight == 0)
+            {
+                continue;
+            }
+
+            ulong load = FlowCounts.Load(state->Servers + server, entry->Incarnation);
+            if (best == 0 || load * bestWeight < bestLoad * weight)
+            {
+                (best, bestLoad, bestWeight) = (server, load, weight);
+            }
+        }
+
+        return best;
+    }
+}

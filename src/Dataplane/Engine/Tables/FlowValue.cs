@@ -1,0 +1,45 @@
+using System.Runtime.CompilerServices;
+using Forwarder.Abi;
+
+namespace Forwarder.Engine;
+
+/// <summary>
+/// What the flow table knows of a flow, in 64 bits: bits 0-31 deadline in ms, 32-51 server slot, 52-59 the slot's
+/// incarnation, 60-63 <see cref="FlowState"/>.
+/// </summary>
+public static class FlowValue
+{
+    private const int ServerShift = 32, IncarnationShift = 52, StateShift = 60;
+
+    /// <summary>Bits of a server slot.</summary>
+    public const uint ServerMask = (1 << 20) - 1;
+
+    /// <summary>Packs a value.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong Pack(uint server, byte incarnation, FlowState state, uint deadlineMs) =>
+        deadlineMs | ((ulong)server << ServerShift) | ((ulong)incarnation << IncarnationShift) | ((ulong)state << StateShift);
+
+    /// <summary>The same flow in another state and with another deadline.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong With(ulong value, uint state, uint deadlineMs) =>
+        (value & 0x0FFF_FFFF_0000_0000UL) | ((ulong)state << StateShift) | deadlineMs;
+
+    /// <summary>Server slot.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint Server(ulong value) => (uint)(value >> ServerShift) & ServerMask;
+
+    /// <summary>Incarnation of the server slot.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte Incarnation(ulong value) => (byte)(value >> IncarnationShift);
+
+    /// <summary>State, as the number of a <see cref="FlowState"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint State(ulong value) => (uint)(value >> StateShift);
+
+    /// <summary>Whether the deadline has passed. Times wrap after 49 days: they are compared by their distance.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsExpired(ulong value, uint nowMs) => (int)((uint)value - nowMs) < 0;
+
+    /// <summary>Milliseconds until the deadline; 0 if it has passed.</summary>
+    public static uint RemainingMs(ulong value, uint nowMs) => IsExpired(value, nowMs) ? 0 : (uint)value - nowMs;
+}

@@ -1,0 +1,340 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+using Forwarder.Abi;
+using Forwarder.Engine;
+
+namespace Forwarder.Dataplane;
+
+/// <summary>
+/// A forwarding worker: one lcore, one Rx and one Tx queue on each port, run to completion. Nothing here allocates,
+/// locks, throws or calls virtually; what cannot be sent is freed and counted, never retried.
+/// </summary>
+public static unsafe class Worker
+{
+    private const int RxAtOnce = Limits.BurstMax, InjectAtOnce = 32;
+    private const uint ClockEveryTurns = 16, IdleTurnsBeforeSleep = 64, PublishGrainMs = 1024;
+
+    /// <summary>Runs until <see cref="WorkerContext.Stop"/>.</summary>
+    public static void Run(WorkerContext* w)
+    {
+        Volatile.Write(ref w->Engine.Block->Running, 1);
+        ReadClock(w);
+        w->Engine.SweepMs = w->Engine.NowMs;
+        while (Volatile.Read(ref w->Stop) == 0)
+        {
+            RunOnce(w);
+        }
+
+        Volatile.Write(ref w->Engine.Block->Running, 0);
+    }
+
+    /// <summary>One turn: a packet's way from Rx to Tx.</summary>
+    public static void RunOnce(WorkerContext* w)
+    {
+        Turn(w);
+        int received = 0;
+        for (int port = 0; port < w->PortCount; port++)
+        {
+            int count = Receive(w, port);
+            if (count == 0)
+            {
+                continue;
+            }
+
+            received += count;
+            Classify.Run(&w->Engine, &w->Burst);
+            Select.Run(&w->Engine, &w->Burst);
+            Rewrite.Run(&w->Engine, &w->Burst);
+            Dispatch(w);
+            Settle(w);
+        }
+
+        received += Inject(w);
+        Transmit(w);
+        Idle(w, received);
+    }
+
+    /// <summary>Takes up a new snapshot; now and then reads the clock, sweeps the flow tables and shows signs of life.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Turn(WorkerContext* w)
+    {
+        ulong word = Volatile.Read(ref w->Region->Accepted); // ordering 3 of SnapshotPublisher
+        if (word != w->SnapshotWord)
+        {
+            TakeUp(w, word);
+        }
+
+        if (++w->TurnsSinceClock >= ClockEveryTurns || w->IdleTurns != 0)
+        {
+            ReadClock(w);
+            if (w->Engine.NowMs != w->Engine.SweepMs)
+            {
+                FlowSweep.Run(&w->Engine);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void TakeUp(WorkerContext* w, ulong word)
+    {
+        // Ordering 4 of SnapshotPublisher: mark it as seen, fence, and look again before the first read.
+        for (ulong again; ; word = again)
+        {
+            Volatile.Write(ref w->Engine.Block->SeenGeneration, SnapshotWord.Generation(word));
+            Interlocked.MemoryBarrier();
+            again = Volatile.Read(ref w->Region->Accepted);
+            if (again == word)
+            {
+                break;
+            }
+        }
+
+        w->SnapshotWord = word;
+        if (word != 0)
+        {
+            EngineState.UseSnapshot(&w->Engine, new SnapshotView(w->SnapshotSlots + (SnapshotWord.Slot(word) * w->SnapshotSlotStrideBytes)));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void ReadClock(WorkerContext* w)
+    {
+        uint before = w->Engine.NowMs;
+        w->TurnsSinceClock = 0;
+        w->Engine.NowMs = (uint)Environment.TickCount64;
+        w->Engine.Block->Heartbeat++;
+        if ((before ^ w->Engine.NowMs) >= PublishGrainMs)
+        {
+            w->Engine.Block->AllocatedBytesSinceSeal = (ulong)GC.GetAllocatedBytesForCurrentThread();
+        }
+    }
+
+    /// <summary>Takes a burst from a port. Bare facts of each packet go into the burst; its frame is on its way into the cache.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Receive(WorkerContext* w, int port)
+    {
+        Burst* burst = &w->Burst;
+        int count = w->RxBurst(w->DpdkPort[port], (ushort)w->Index, burst->Packet, RxAtOnce);
+        if (count == 0)
+        {
+            return 0;
+        }
+
+        ulong bytes = 0;
+        uint odd = 0;
+        for (int i = 0; i < count; i++)
+        {
+            ulong mbuf = burst->Packet[i];
+            byte* frame = Mbuf.Frame(mbuf);
+            Sse.Prefetch0(frame);
+            burst->Frame[i] = (ulong)frame;
+            uint length = Mbuf.Length(mbuf);
+            burst->Length[i] = length;
+            burst->ChecksumBad[i] = Mbuf.IsIpChecksumBad(mbuf);
+            odd |= (uint)Mbuf.SegmentCount(mbuf) >> 1;
+            bytes += length;
+        }
+
+        burst->Count = count;
+        burst->Ingress = port;
+        burst->Moved = 0;
+        w->Engine.Block->Counters.RxPackets += (uint)count;
+        w->Engine.Block->Counters.RxBytes += bytes;
+        if (odd != 0 || w->SnapshotWord == 0)
+        {
+            return Refuse(w);
+        }
+
+        return count;
+    }
+
+    /// <summary>Drops what cannot be worked on: everything before the first snapshot, packets of several segments.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int Refuse(WorkerContext* w)
+    {
+        Burst* burst = &w->Burst;
+        int kept = 0;
+        for (int i = 0; i < burst->Count; i++)
+        {
+            if (w->SnapshotWord == 0 || Mbuf.SegmentCount(burst->Packet[i]) > 1)
+            {
+                Lose(w, burst->Packet[i], w->SnapshotWord == 0 ? DropReason.NoSnapshot : DropReason.MultiSegment);
+                continue;
+            }
+
+            burst->Packet[kept] = burst->Packet[i];
+            burst->Frame[kept] = burst->Frame[i];
+            burst->Length[kept] = burst->Length[i];
+            burst->ChecksumBad[kept] = burst->ChecksumBad[i];
+            kept++;
+        }
+
+        Settle(w);
+        burst->Count = kept;
+        return kept;
+    }
+
+    /// <summary>Sends each packet where its verdict says.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Dispatch(WorkerContext* w)
+    {
+        Burst* burst = &w->Burst;
+        if (burst->Moved != 0)
+        {
+            TellMbufs(burst);
+        }
+
+        for (int i = 0; i < burst->Count; i++)
+        {
+            if (burst->VerdictOf(i) == Verdict.Forward)
+            {
+                Enqueue(w, burst->Egress[i], burst->Packet[i]);
+            }
+            else
+            {
+                DispatchOther(w, i);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void DispatchOther(WorkerContext* w, int i)
+    {
+        Burst* burst = &w->Burst;
+        ulong packet = burst->Packet[i];
+        ref WorkerCounters counters = ref w->Engine.Block->Counters;
+        switch (burst->VerdictOf(i))
+        {
+            case Verdict.Punt when w->ToHousekeeping.TryPush(packet, 0, (uint)burst->Ingress):
+                counters.PuntedPackets++;
+                break;
+            case Verdict.Wait when w->ToHousekeeping.TryPush(packet, burst->NextHop[i], (uint)burst->Ingress):
+                counters.QueuedPackets++;
+                break;
+            case Verdict.Punt:
+                Lose(w, packet, DropReason.PuntRingFull);
+                break;
+            case Verdict.Wait:
+                Lose(w, packet, DropReason.NeighbourUnresolved);
+                break;
+            default:
+                Lose(w, packet, (DropReason)burst->Reason[i]);
+                break;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void TellMbufs(Burst* burst)
+    {
+        for (int i = 0; i < burst->Count; i++)
+        {
+            if ((burst->Moved & (1u << i)) != 0)
+            {
+                Mbuf.SetFrame(burst->Packet[i], (byte*)burst->Frame[i], burst->Length[i]);
+            }
+        }
+    }
+
+    /// <summary>Frames that housekeeping wants sent: answers to ARP, ND and ICMP, packets that have waited, frames of the host.</summary>
+    private static int Inject(WorkerContext* w)
+    {
+        int count = 0;
+        while (count < InjectAtOnce && w->FromHousekeeping.TryPop(out PacketRing.Entry entry))
+        {
+            Enqueue(w, (int)entry.Tag, entry.Packet);
+            count++;
+        }
+
+        w->Engine.Block->Counters.InjectedPackets += (uint)count;
+        return count;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Enqueue(WorkerContext* w, int port, ulong packet)
+    {
+        TxBuffer* tx = TxOf(w, port);
+        if (tx->Count == TxBuffer.Capacity)
+        {
+            Flush(w, port, tx);
+        }
+
+        tx->Packets[tx->Count++] = packet;
+    }
+
+    private static void Transmit(WorkerContext* w)
+    {
+        for (int port = 0; port < w->PortCount; port++)
+        {
+            TxBuffer* tx = TxOf(w, port);
+            if (tx->Count != 0)
+            {
+                Flush(w, port, tx);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Flush(WorkerContext* w, int port, TxBuffer* tx)
+    {
+        ulong bytes = 0;
+        for (int i = 0; i < tx->Count; i++)
+        {
+            bytes += Mbuf.Length(tx->Packets[i]);
+        }
+
+        int count = tx->Count;
+        int sent = w->TxBurst(w->DpdkPort[port], (ushort)w->Index, tx->Packets, (ushort)count);
+        tx->Count = 0;
+        if (sent < count)
+        {
+            for (int i = sent; i < count; i++)
+            {
+                bytes -= Mbuf.Length(tx->Packets[i]);
+            }
+
+            w->FreeBulk(tx->Packets + sent, (uint)(count - sent));
+            w->Engine.Block->Drops[(int)DropReason.TxFull] += (uint)(count - sent);
+        }
+
+        w->Engine.Block->Counters.TxPackets += (uint)sent;
+        w->Engine.Block->Counters.TxBytes += bytes;
+    }
+
+    private static TxBuffer* TxOf(WorkerContext* w, int port) => (TxBuffer*)Unsafe.AsPointer(ref w->Tx) + port;
+
+    /// <summary>Counts a lost packet and puts it with those to free.</summary>
+    private static void Lose(WorkerContext* w, ulong packet, DropReason reason)
+    {
+        w->Engine.Block->Drops[(int)reason]++;
+        w->Free[w->FreeCount++] = packet;
+    }
+
+    /// <summary>Frees what was lost in this burst.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Settle(WorkerContext* w)
+    {
+        if (w->FreeCount != 0)
+        {
+            w->FreeBulk(w->Free, (uint)w->FreeCount);
+            w->FreeCount = 0;
+        }
+    }
+
+    /// <summary>Counts the turn; on shared CPUs an idle worker gives way to others.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Idle(WorkerContext* w, int received)
+    {
+        w->Engine.Block->Counters.Turns++;
+        if (received != 0)
+        {
+            w->IdleTurns = 0;
+            return;
+        }
+
+        w->Engine.Block->Counters.IdleTurns++;
+        if (++w->IdleTurns > IdleTurnsBeforeSleep && w->IdleSleepUs != 0)
+        {
+            w->SleepUs(w->IdleSleepUs);
+        }
+    }
+}
