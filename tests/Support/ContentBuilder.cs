@@ -1,0 +1,131 @@
+using System.Net;
+using System.Runtime.InteropServices;
+using Forwarder.Abi;
+
+namespace Forwarder.TestSupport;
+
+/// <summary>Makes snapshot contents for tests in a few words. Slots and ids count up from 1 (interfaces from 0).</summary>
+public sealed class ContentBuilder
+{
+    /// <summary>What has been added so far.</summary>
+    public SnapshotContent Content { get; } = new();
+
+    /// <summary>Adds an interface and returns its id.</summary>
+    public ushort Interface(int port, ushort vlan = 0, string? address = null, ushort mtuBytes = 1500)
+    {
+        ushort id = (ushort)Content.Interfaces.Count;
+        uint address4 = 0;
+        if (address != null)
+        {
+            Local(address, LocalAddressKind.Own, id);
+            address4 = address.Contains(':', StringComparison.Ordinal) ? 0 : (uint)Words(address).High;
+        }
+
+        Content.Interfaces.Add(new InterfaceEntry { Port = (ushort)port, Vlan = vlan, Valid = 1, MtuBytes = mtuBytes, Address4 = address4 });
+        return id;
+    }
+
+    /// <summary>Adds a local address.</summary>
+    public ContentBuilder Local(string address, LocalAddressKind kind, ushort interfaceId = LocalAddress4Entry.AnyInterface)
+    {
+        (ulong high, ulong low) = Words(address);
+        if (address.Contains(':', StringComparison.Ordinal))
+        {
+            Content.LocalAddresses6.Add(new LocalAddress6Entry { High = high, Low = low, Interface = interfaceId, Kind = kind });
+        }
+        else
+        {
+            Content.LocalAddresses4.Add(new LocalAddress4Entry { Address = (uint)high, Interface = interfaceId, Kind = kind });
+        }
+
+        return this;
+    }
+
+    /// <summary>Adds a virtual service (and its VIP, once) and returns its slot.</summary>
+    public int Service(string vip, int port, byte protocol, Scheduler scheduler = Scheduler.Maglev, int maglevSize = 251, params (int Interface, string Address, int Weight)[] servers)
+    {
+        int slot = Content.Services.Count;
+        (ulong high, ulong low) = Words(vip);
+        bool v6 = vip.Contains(':', StringComparison.Ordinal);
+        ushort networkPort = (ushort)IPAddress.HostToNetworkOrder((short)port);
+        if (!(v6 ? Content.LocalAddresses6.Exists(e => e.High == high && e.Low == low) : Content.LocalAddresses4.Exists(e => e.Address == (uint)high)))
+        {
+            Local(vip, LocalAddressKind.Vip);
+        }
+
+        if (v6)
+        {
+            Content.ServiceKeys6.Add(new ServiceKey6Entry { High = high, Low = low, Rest = ServiceKey6Entry.PortAndProtocol(networkPort, protocol), Service = (uint)slot });
+        }
+        else
+        {
+            Content.ServiceKeys4.Add(new ServiceKey4Entry { Value = ServiceKey4Entry.Key((uint)high, networkPort, protocol), Service = (uint)slot });
+        }
+
+        Content.Services.Add(new ServiceEntry
+        {
+            Valid = 1, Scheduler = scheduler, Protocol = protocol, IpVersion = (byte)(v6 ? 6 : 4), Port = networkPort, VipHigh = high, VipLow = low,
+            MembersFirst = (uint)Content.Members.Count, MembersCount = (uint)servers.Length, HashSalt = (uint)Hashes.Mix64(high ^ low ^ networkPort ^ protocol),
+        });
+        MaglevMember[] members = new MaglevMember[servers.Length];
+        for (int i = 0; i < servers.Length; i++)
+        {
+            Content.Members.Add((uint)Server(slot, servers[i].Interface, servers[i].Address, servers[i].Weight));
+            members[i] = new MaglevMember(Hashes.Mix64(Words(servers[i].Address).High ^ Words(servers[i].Address).Low), (uint)servers[i].Weight);
+        }
+
+        ushort[] table = MaglevTable.Build(members, maglevSize);
+        if (table.Length > 0)
+        {
+            Content.MaglevTables.Add(slot, table);
+        }
+
+        return slot;
+    }
+
+    /// <summary>Next-hop slot of a neighbour, added once.</summary>
+    public int NextHop(int interfaceId, string address)
+    {
+        (ulong high, ulong low) = Words(address);
+        int slot = Content.NextHops.FindIndex(1, h => h.High == high && h.Low == low && h.Interface == interfaceId);
+        if (slot < 0)
+        {
+            slot = Content.NextHops.Count;
+            Content.NextHops.Add(new NextHopEntry { High = high, Low = low, Interface = (ushort)interfaceId, IpVersion = (byte)(address.Contains(':', StringComparison.Ordinal) ? 6 : 4) });
+        }
+
+        return slot;
+    }
+
+    private int Server(int service, int interfaceId, string address, int weight)
+    {
+        InterfaceEntry egress = Content.Interfaces[interfaceId];
+        Content.Servers.Add(new ServerEntry
+        {
+            NextHop = (uint)NextHop(interfaceId, address), Service = (ushort)service, Vlan = egress.Vlan, Valid = 1, Port = (byte)egress.Port,
+            Weight = (ushort)weight, MtuBytes = egress.MtuBytes, Incarnation = 1,
+        });
+        return Content.Servers.Count - 1;
+    }
+
+    /// <summary>An address as the region has it: IPv4 in the low four bytes of the first word.</summary>
+    public static (ulong High, ulong Low) Words(string address)
+    {
+        byte[] bytes = new byte[16];
+        IPAddress.Parse(address).GetAddressBytes().CopyTo(bytes, 0);
+        return (MemoryMarshal.Read<ulong>(bytes), MemoryMarshal.Read<ulong>(bytes.AsSpan(8)));
+    }
+
+    /// <summary>A MAC address "02:00:00:00:00:01", first byte lowest.</summary>
+    public static ulong Mac(string text)
+    {
+        ulong mac = 0;
+        string[] parts = text.Split(':');
+        for (int i = 0; i < 6; i++)
+        {
+            mac |= Convert.ToUInt64(parts[i], 16) << (8 * i);
+        }
+
+        return mac;
+    }
+}
