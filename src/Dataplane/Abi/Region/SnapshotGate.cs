@@ -5,13 +5,23 @@ public sealed unsafe class SnapshotGate(Region region)
 {
     private ulong _refused;
 
+    /// <summary>Accepts what control has published, if it is new and good.</summary>
+    public bool TryAccept(out SnapshotView view)
+    {
+        bool good = TryExamine(out view);
+        if (good)
+        {
+            Accept();
+        }
+
+        return good;
+    }
+
     /// <summary>
-    /// Looks whether control has published something new, verifies it and accepts or refuses it. True if a new snapshot
-    /// was accepted: <paramref name="view"/> is it, and workers will take it up in their next turn.
+    /// Looks whether control has published something new and verifies it. True if it is good: it stays untouched until
+    /// <see cref="Accept"/>, so that housekeeping can prepare for it before workers see it.
     /// </summary>
-    /// <param name="view">The accepted snapshot.</param>
-    /// <param name="prepare">Called with the verified snapshot before workers can see it.</param>
-    public bool TryAccept(out SnapshotView view, delegate*<void*, in SnapshotView, void> prepare = null, void* context = null)
+    public bool TryExamine(out SnapshotView view)
     {
         view = default;
         ref RegionHeader header = ref region.Header;
@@ -23,25 +33,21 @@ public sealed unsafe class SnapshotGate(Region region)
 
         Volatile.Write(ref header.Examining, word);
         Interlocked.MemoryBarrier(); // ordering 5
-        if (Volatile.Read(ref header.Published) != word)
+        if (Volatile.Read(ref header.Published) == word && Examine(word, out view))
         {
-            Volatile.Write(ref header.Examining, 0);
-            return false; // a newer one: next round
+            return true;
         }
 
-        bool accepted = Examine(word, out view);
-        if (accepted)
-        {
-            if (prepare != null)
-            {
-                prepare(context, view);
-            }
+        Volatile.Write(ref header.Examining, 0); // refused, or there is a newer one: next round
+        return false;
+    }
 
-            Volatile.Write(ref header.Accepted, word); // ordering 3
-        }
-
+    /// <summary>Hands the examined snapshot to the workers: they take it up in their next turn.</summary>
+    public void Accept()
+    {
+        ref RegionHeader header = ref region.Header;
+        Volatile.Write(ref header.Accepted, header.Examining); // ordering 3
         Volatile.Write(ref header.Examining, 0);
-        return accepted;
     }
 
     /// <summary>After a start: whether the snapshot that was accepted last is still good, so that workers can forward at once. Otherwise forgets it.</summary>

@@ -1,0 +1,88 @@
+using System.Runtime.InteropServices;
+using Forwarder.Abi;
+using Forwarder.TestSupport;
+
+namespace Forwarder.Unit.Tests.Abi;
+
+public sealed class SnapshotTests
+{
+    private static SnapshotContent Content()
+    {
+        ContentBuilder builder = new();
+        ushort lan = builder.Interface(0, 10, "172.16.58.2");
+        builder.Service("172.16.58.1", 80, 6, Scheduler.Wlc, 251, (lan, "172.16.58.7", 2), (lan, "172.16.58.8", 1));
+        builder.Service("fd20::100", 80, 6, Scheduler.Maglev, 251, (lan, "fd20::101", 1));
+        return builder.Content;
+    }
+
+    private static byte[] Written(ulong generation = 7)
+    {
+        SnapshotContent content = Content();
+        byte[] bytes = new byte[SnapshotWriter.MeasureBytes(content)];
+        Assert.Equal(bytes.Length, SnapshotWriter.Write(content, generation, bytes));
+        return bytes;
+    }
+
+    [Fact]
+    public void WhatIsWrittenPassesTheVerifier() => Assert.Equal(SnapshotFault.None, SnapshotVerifier.Verify(Written(), 7, out _));
+
+    [Fact]
+    public void AnyFlippedBitIsNoticed()
+    {
+        byte[] bytes = Written();
+        for (int at = 0; at < bytes.Length; at++)
+        {
+            bytes[at] ^= 0x10;
+            Assert.NotEqual(SnapshotFault.None, SnapshotVerifier.Verify(bytes, 7, out _));
+            bytes[at] ^= 0x10;
+        }
+    }
+
+    [Fact]
+    public void AnyShorterSlotIsNoticed()
+    {
+        byte[] bytes = Written();
+        for (int length = 0; length < bytes.Length; length += 7)
+        {
+            Assert.NotEqual(SnapshotFault.None, SnapshotVerifier.Verify(bytes.AsSpan(0, length), 7, out _));
+        }
+    }
+
+    [Fact]
+    public void AnotherGenerationIsNoticed() => Assert.Equal(SnapshotFault.Generation, SnapshotVerifier.Verify(Written(7), 8, out _));
+
+    public static TheoryData<string, SnapshotFault> BadContents { get; } = new()
+    {
+        { "member", SnapshotFault.Member }, { "maglev", SnapshotFault.Maglev }, { "service", SnapshotFault.Service }, { "nextHop", SnapshotFault.Server }, { "port", SnapshotFault.Interface },
+        { "key", SnapshotFault.ServiceKey }, { "interface", SnapshotFault.NextHop },
+    };
+
+    /// <summary>A content that is wrong in itself, with a right checksum: what a faulty compiler could publish.</summary>
+    [Theory]
+    [MemberData(nameof(BadContents))]
+    public void AContentThatLeadsOutsideIsNoticed(string what, SnapshotFault expected)
+    {
+        SnapshotContent content = Content();
+        switch (what)
+        {
+            case "member": content.Members[0] = 3; break;
+            case "maglev": content.MaglevTables[1] = [.. content.MaglevTables[1].Select(e => (ushort)(e + 1))]; break;
+            case "service": CollectionsMarshal.AsSpan(content.Services)[1].MembersCount = 4; break;
+            case "nextHop": CollectionsMarshal.AsSpan(content.Servers)[1].NextHop = 99; break;
+            case "port": CollectionsMarshal.AsSpan(content.Interfaces)[0].Port = Limits.PortsMax; break;
+            case "key": CollectionsMarshal.AsSpan(content.ServiceKeys4)[0].Service = 2; break;
+            default: CollectionsMarshal.AsSpan(content.NextHops)[1].Interface = 1; break;
+        }
+
+        byte[] bytes = new byte[SnapshotWriter.MeasureBytes(content)];
+        SnapshotWriter.Write(content, 1, bytes);
+        Assert.Equal(expected, SnapshotVerifier.Verify(bytes, 1, out _));
+    }
+
+    [Fact]
+    public void ATooSmallSlotIsRefusedInWords()
+    {
+        ArgumentException e = Assert.Throws<ArgumentException>(() => SnapshotWriter.Write(Content(), 1, new byte[100]));
+        Assert.Contains("a slot of the region has 100", e.Message, StringComparison.Ordinal);
+    }
+}
