@@ -1,0 +1,23 @@
+namespace Forwarder.Vrrp;
+
+/// <summary>Reasons for which an instance takes no part. It takes part when none is left.</summary>
+[Flags]
+public enum VrrpFaults : byte
+{
+    None = 0,
+
+    /// <summary>The interface of the instance has no link.</summary>
+    Link = 1,
+
+    /// <summary>The interface has no usable primary address.</summary>
+    Address = 2,
+
+    /// <summary>A worker's heartbeat has stopped.</summary>
+    Worker = 4,
+
+    /// <summary>A tracked object of weight 0 is down.</summary>
+    Tracking = 8,
+
+    /// <summary>Another member of the sync group is at fault.</summary>
+    Group = 16,
+}
