@@ -4,7 +4,7 @@ namespace Forwarder.Dataplane;
 public unsafe struct TxBuffer
 {
     /// <summary>Packets that fit.</summary>
-    public const int Capacity = 64;
+    public const int Capacity = Forwarder.Abi.MbufPlan.TxBufferEntries;
 
     /// <summary>Packets in the buffer.</summary>
     public int Count;

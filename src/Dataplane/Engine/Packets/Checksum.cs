@@ -1,0 +1,33 @@
+using System.Buffers.Binary;
+
+namespace Forwarder.Engine;
+
+/// <summary>The Internet checksum (RFC 1071).</summary>
+public static unsafe class Checksum
+{
+    /// <summary>Sum of 16-bit words as loaded, not yet folded.</summary>
+    public static ulong Sum(byte* data, int bytes, ulong sum = 0)
+    {
+        for (; bytes >= 2; data += 2, bytes -= 2)
+        {
+            sum += *(ushort*)data;
+        }
+
+        return bytes == 1 ? sum + *data : sum;
+    }
+
+    /// <summary>Folds and complements: what goes into the field, as loaded. 0 over data whose checksum is right.</summary>
+    public static ushort Fold(ulong sum)
+    {
+        while (sum >> 16 != 0)
+        {
+            sum = (sum & 0xFFFF) + (sum >> 16);
+        }
+
+        return (ushort)~sum;
+    }
+
+    /// <summary>Sum of the IPv6 pseudo-header (RFC 8200 section 8.1) of a packet at <paramref name="ip"/>.</summary>
+    public static ulong PseudoHeader6(byte* ip, int payloadBytes, byte nextHeader) =>
+        Sum(ip + 8, 32) + BinaryPrimitives.ReverseEndianness((ushort)payloadBytes) + BinaryPrimitives.ReverseEndianness((ushort)nextHeader);
+}

@@ -1,0 +1,323 @@
+using System.Buffers.Binary;
+using Forwarder.Abi;
+
+namespace Forwarder.Engine;
+
+/// <summary>
+/// What workers hand over: ARP (RFC 826), neighbour discovery (RFC 4861), ICMP echo for VIPs, packets that wait for a
+/// neighbour, and everything that is the host's. Runs in housekeeping, needs no control, allocates nothing once made.
+/// </summary>
+public sealed unsafe class SlowPath
+{
+    /// <summary>Announcements of a VIP that has appeared (gratuitous ARP, unsolicited NA), and the time between two, in ms.</summary>
+    public const int AnnouncementCount = 3, AnnouncementIntervalMs = 1_000;
+
+    private readonly ISlowPathHost _host;
+    private readonly ulong[] _portMacs;
+    private readonly NeighbourTable _neighbours;
+    private readonly NeighbourMessages _messages;
+    private SnapshotView _view;
+    private long _announceDueMs;
+    private int _announceLeft;
+
+    /// <summary>A slow path for ports of these MAC addresses (first byte lowest).</summary>
+    public SlowPath(ISlowPathHost host, ulong* neighbourWords, SlowPathCounters* counters, ReadOnlySpan<ulong> portMacs)
+    {
+        _host = host;
+        Counters = counters;
+        _portMacs = portMacs.ToArray();
+        _neighbours = new NeighbourTable(this, host, neighbourWords);
+        _messages = new NeighbourMessages(host, counters);
+    }
+
+    internal SlowPathCounters* Counters { get; }
+
+    internal ulong PortMac(int port) => _portMacs[port];
+
+    /// <summary>Prepares for a snapshot; call it before workers can see it.</summary>
+    public void SetSnapshot(in SnapshotView view, long nowMs)
+    {
+        bool changed = VipFingerprint(view) != VipFingerprint(_view);
+        _view = view;
+        _neighbours.SetSnapshot(view, nowMs);
+        if (changed)
+        {
+            _announceLeft = AnnouncementCount;
+            _announceDueMs = nowMs;
+        }
+    }
+
+    /// <summary>Sends what is due. Call it at least every few milliseconds.</summary>
+    public void Tick(long nowMs)
+    {
+        if (_view.Header == null)
+        {
+            return;
+        }
+
+        _neighbours.Tick(nowMs);
+        if (_announceLeft > 0 && _announceDueMs <= nowMs)
+        {
+            _announceLeft--;
+            _announceDueMs = nowMs + AnnouncementIntervalMs;
+            Announce();
+        }
+    }
+
+    /// <summary>A packet of a virtual service that waits for its next hop; ready but for the destination MAC.</summary>
+    public void HandleWaiting(ulong packet, byte* frame, int length, uint nextHop, long nowMs) => _neighbours.Wait(packet, frame, length, nextHop, nowMs);
+
+    /// <summary>A frame that a worker has punted.</summary>
+    public void HandleFrame(ulong packet, byte* frame, int length, int port, long nowMs)
+    {
+        Counters->Frames++;
+        int l3 = Wire.EthernetBytes;
+        ushort etherType = *(ushort*)(frame + 12), vlan = 0;
+        if (etherType == Wire.Vlan)
+        {
+            vlan = (ushort)(BinaryPrimitives.ReverseEndianness(*(ushort*)(frame + 14)) & 0xFFF);
+            etherType = *(ushort*)(frame + 16);
+            l3 += Wire.VlanTagBytes;
+        }
+
+        int interfaceId = FindInterface(port, vlan);
+        SlowPacket p = new() { Packet = packet, Frame = frame, Length = length, L3 = l3, Port = port, Interface = interfaceId, NowMs = nowMs };
+        if (interfaceId < 0 && etherType is Wire.Arp or Wire.Ipv4 or Wire.Ipv6)
+        {
+            _host.Drop(packet, DropReason.UnknownVlan);
+        }
+        else if (etherType == Wire.Arp)
+        {
+            Arp(p);
+        }
+        else if (etherType == Wire.Ipv4 && length >= l3 + Wire.Ipv4Bytes)
+        {
+            Ipv4(p);
+        }
+        else if (etherType == Wire.Ipv6 && length >= l3 + Wire.Ipv6Bytes)
+        {
+            Ipv6(p);
+        }
+        else
+        {
+            _host.ToHost(packet, frame, length, port);
+        }
+    }
+
+    /// <summary>Asks for a neighbour's MAC address; unicast to <paramref name="mac"/> if that is not 0.</summary>
+    internal void Solicit(int interfaceId, byte ipVersion, ulong high, ulong low, ulong mac)
+    {
+        if (interfaceId >= _view.InterfaceCount)
+        {
+            return;
+        }
+
+        InterfaceEntry entry = _view.Interfaces[interfaceId];
+        if (ipVersion == 4)
+        {
+            _messages.SendArpRequest(entry, _portMacs[entry.Port], (uint)high, mac);
+        }
+        else
+        {
+            _messages.SendSolicitation(entry, _portMacs[entry.Port], high, low, mac);
+        }
+    }
+
+    private void Arp(in SlowPacket p)
+    {
+        byte* arp = p.Frame + p.L3;
+        if (p.Length < p.L3 + NeighbourMessages.ArpBytes || *(uint*)arp != NeighbourMessages.ArpEthernetIpv4 || *(ushort*)(arp + 4) != NeighbourMessages.ArpHardwareLengths)
+        {
+            _host.Drop(p.Packet, DropReason.NeighbourMessageBad);
+            return;
+        }
+
+        ushort operation = *(ushort*)(arp + 6);
+        uint sender = *(uint*)(arp + 14), target = *(uint*)(arp + 24);
+        ulong senderMac = *(ulong*)(arp + 8) & Wire.MacMask;
+        if (sender != 0)
+        {
+            _neighbours.Learn(sender, 0, p.Interface, senderMac, p.NowMs);
+        }
+
+        if (operation == NeighbourMessages.ArpReply)
+        {
+            Counters->ArpHeard++;
+            _host.OfferToHost(p.Packet, p.Frame, p.Length, p.Port); // the host asks for itself, too
+        }
+        else if (operation == NeighbourMessages.ArpRequest && sender != target && IsLocal4(target, p.Interface))
+        {
+            _messages.AnswerArp(p, _portMacs[p.Port]);
+        }
+        else
+        {
+            _host.Release(p.Packet);
+        }
+    }
+
+    private void Ipv4(in SlowPacket p)
+    {
+        byte* ip = p.Frame + p.L3;
+        if (!_view.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local) || local.Kind != LocalAddressKind.Vip)
+        {
+            _host.ToHost(p.Packet, p.Frame, p.Length, p.Port);
+            return;
+        }
+
+        int headerBytes = (ip[0] & 0xF) * 4;
+        int icmpBytes = BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + 2)) - headerBytes;
+        byte* icmp = ip + headerBytes;
+        if (icmpBytes < EchoReply.HeaderBytes || p.L3 + headerBytes + icmpBytes > p.Length || Checksum.Fold(Checksum.Sum(icmp, icmpBytes)) != 0)
+        {
+            _host.Drop(p.Packet, DropReason.IcmpBad);
+        }
+        else if (icmp[0] != EchoReply.Request4)
+        {
+            _host.Drop(p.Packet, DropReason.IcmpUnsupported);
+        }
+        else
+        {
+            EchoReply.Make4(p, icmp, icmpBytes, _portMacs[p.Port]);
+            Counters->EchoAnswered++;
+            _host.Send(p.Packet, p.Frame, p.Length, p.Port);
+        }
+    }
+
+    private void Ipv6(in SlowPacket p)
+    {
+        byte* ip = p.Frame + p.L3;
+        int payloadBytes = BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + 4));
+        byte* icmp = ip + Wire.Ipv6Bytes;
+        bool isIcmp = ip[6] == Wire.Icmpv6 && payloadBytes >= EchoReply.HeaderBytes && p.L3 + Wire.Ipv6Bytes + payloadBytes <= p.Length;
+        bool isVip = _view.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out LocalAddress6Entry local) && local.Kind == LocalAddressKind.Vip;
+        if (isIcmp && icmp[0] is NeighbourMessages.Solicitation or NeighbourMessages.Advertisement)
+        {
+            NeighbourDiscovery(p, icmp, payloadBytes);
+        }
+        else if (!isVip)
+        {
+            _host.ToHost(p.Packet, p.Frame, p.Length, p.Port);
+        }
+        else if (!isIcmp || Checksum.Fold(Checksum.Sum(icmp, payloadBytes, Checksum.PseudoHeader6(ip, payloadBytes, Wire.Icmpv6))) != 0)
+        {
+            _host.Drop(p.Packet, ip[6] == Wire.Icmpv6 ? DropReason.IcmpBad : DropReason.IcmpUnsupported);
+        }
+        else if (icmp[0] != EchoReply.Request6)
+        {
+            _host.Drop(p.Packet, DropReason.IcmpUnsupported);
+        }
+        else
+        {
+            EchoReply.Make6(p, icmp, payloadBytes, _portMacs[p.Port]);
+            Counters->EchoAnswered++;
+            _host.Send(p.Packet, p.Frame, p.Length, p.Port);
+        }
+    }
+
+    private void NeighbourDiscovery(in SlowPacket p, byte* icmp, int bytes)
+    {
+        byte* ip = p.Frame + p.L3;
+        // RFC 4861 section 7.1: hop limit 255, code 0, checksum, 24 bytes at least, target no multicast.
+        if (ip[7] != Wire.HopLimitMax || icmp[1] != 0 || bytes < NeighbourMessages.NdBytes || icmp[8] == 0xFF
+            || Checksum.Fold(Checksum.Sum(icmp, bytes, Checksum.PseudoHeader6(ip, bytes, Wire.Icmpv6))) != 0)
+        {
+            _host.Drop(p.Packet, DropReason.NeighbourMessageBad);
+            return;
+        }
+
+        bool solicitation = icmp[0] == NeighbourMessages.Solicitation;
+        ulong mac = NeighbourMessages.FindOption(icmp, bytes, solicitation ? NeighbourMessages.SourceOption : NeighbourMessages.TargetOption);
+        ulong high = *(ulong*)(icmp + 8), low = *(ulong*)(icmp + 16);
+        if (!solicitation)
+        {
+            Counters->NdHeard++;
+            if (mac != 0)
+            {
+                _neighbours.Learn(high, low, p.Interface, mac, p.NowMs);
+            }
+
+            _host.OfferToHost(p.Packet, p.Frame, p.Length, p.Port);
+            return;
+        }
+
+        if (mac != 0)
+        {
+            _neighbours.Learn(*(ulong*)(ip + 8), *(ulong*)(ip + 16), p.Interface, mac, p.NowMs);
+        }
+
+        if (IsLocal6(high, low, p.Interface, p.Port))
+        {
+            _messages.AnswerSolicitation(p, high, low, _portMacs[p.Port]);
+        }
+        else
+        {
+            _host.Release(p.Packet);
+        }
+    }
+
+    private bool IsLocal4(uint address, int interfaceId) =>
+        _view.TryFindLocal4(address, out LocalAddress4Entry local) && (local.Interface == LocalAddress4Entry.AnyInterface || local.Interface == interfaceId);
+
+    private bool IsLocal6(ulong high, ulong low, int interfaceId, int port) =>
+        (_view.TryFindLocal6(high, low, out LocalAddress6Entry local) && (local.Interface == LocalAddress4Entry.AnyInterface || local.Interface == interfaceId))
+        || (high == NeighbourMessages.LinkLocalHigh && low == NeighbourMessages.LinkLocalLow(_portMacs[port]));
+
+    private int FindInterface(int port, ushort vlan)
+    {
+        for (int i = 0; i < _view.InterfaceCount; i++)
+        {
+            if (_view.Interfaces[i].Valid != 0 && _view.Interfaces[i].Port == port && _view.Interfaces[i].Vlan == vlan)
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+
+    /// <summary>Tells every interface where the VIPs are, so that switches and neighbours forget an old place (RFC 5227 section 3, RFC 4861 section 7.2.6).</summary>
+    private void Announce()
+    {
+        for (int i = 0; i < _view.InterfaceCount; i++)
+        {
+            InterfaceEntry entry = _view.Interfaces[i];
+            for (int a = 0; entry.Valid != 0 && a < 1 << _view.LocalAddresses4Log2; a++)
+            {
+                if (_view.LocalAddresses4[a].Kind == LocalAddressKind.Vip)
+                {
+                    _messages.SendGratuitousArp(entry, _portMacs[entry.Port], _view.LocalAddresses4[a].Address);
+                }
+            }
+
+            for (int a = 0; entry.Valid != 0 && a < 1 << _view.LocalAddresses6Log2; a++)
+            {
+                if (_view.LocalAddresses6[a].Kind == LocalAddressKind.Vip)
+                {
+                    _messages.SendAdvertisement(entry, _portMacs[entry.Port], _view.LocalAddresses6[a].High, _view.LocalAddresses6[a].Low);
+                }
+            }
+        }
+    }
+
+    /// <summary>Differs when the set of VIPs or of interfaces does.</summary>
+    private static ulong VipFingerprint(in SnapshotView view)
+    {
+        if (view.Header == null)
+        {
+            return 0;
+        }
+
+        ulong sum = (ulong)view.InterfaceCount;
+        for (int a = 0; a < 1 << view.LocalAddresses4Log2; a++)
+        {
+            sum += view.LocalAddresses4[a].Kind == LocalAddressKind.Vip ? Hashes.Mix64(view.LocalAddresses4[a].Address + 1UL) : 0;
+        }
+
+        for (int a = 0; a < 1 << view.LocalAddresses6Log2; a++)
+        {
+            sum += view.LocalAddresses6[a].Kind == LocalAddressKind.Vip ? Hashes.Mix64(Hashes.Fold(view.LocalAddresses6[a].High, view.LocalAddresses6[a].Low, 1)) : 0;
+        }
+
+        return sum;
+    }
+}

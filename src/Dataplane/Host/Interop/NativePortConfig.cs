@@ -1,0 +1,11 @@
+using System.Runtime.InteropServices;
+
+namespace Forwarder.Dataplane;
+
+/// <summary>struct fwd_port_config of the shim.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 16)]
+public struct NativePortConfig
+{
+    public ushort RxQueues, TxQueues, RxDescriptors, TxDescriptors, Mtu;
+    public byte Promiscuous;
+}
