@@ -6,15 +6,13 @@ namespace Forwarder.Dataplane;
 /// <summary>Reads and checks the configuration that control has written.</summary>
 public static class ConfigReader
 {
-    /// <summary>Reads a configuration file.</summary>
-    /// <exception cref="StartException">What is wrong, where, and what is allowed.</exception>
+    /// <summary>Reads a configuration file; its values are not checked yet, so that the region can be opened first and told what is wrong.</summary>
+    /// <exception cref="StartException">It cannot be read, or is not such a file.</exception>
     public static DataplaneConfig Read(string path)
     {
         try
         {
-            DataplaneConfig config = JsonSerializer.Deserialize(File.ReadAllText(path), DataplaneConfigJson.Default.DataplaneConfig) ?? throw new StartException($"{path} is empty.");
-            Check(config);
-            return config;
+            return JsonSerializer.Deserialize(File.ReadAllText(path), DataplaneConfigJson.Default.DataplaneConfig) ?? throw new StartException($"{path} is empty.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
@@ -22,7 +20,9 @@ public static class ConfigReader
         }
     }
 
-    private static void Check(DataplaneConfig config)
+    /// <summary>Checks the values.</summary>
+    /// <exception cref="StartException">What is wrong, where, and what is allowed.</exception>
+    public static void Check(DataplaneConfig config)
     {
         Demand(config.Ports.Count is > 0 and <= Limits.PortsMax, $"ports: {config.Ports.Count} given, 1 to {Limits.PortsMax} allowed.");
         Demand(config.WorkerCpus.Count is > 0 and <= Limits.WorkersMax, $"workerCpus: {config.WorkerCpus.Count} given, 1 to {Limits.WorkersMax} allowed.");

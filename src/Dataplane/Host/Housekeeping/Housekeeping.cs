@@ -1,0 +1,158 @@
+using System.Runtime.CompilerServices;
+using Forwarder.Abi;
+using Forwarder.Engine;
+
+namespace Forwarder.Dataplane;
+
+/// <summary>
+/// What the dataplane does beside forwarding: gatekeeper, slow path, exception ports, statistics, flow queries. Runs on the
+/// main lcore; allocates nothing once made, and says so in the region (the seal).
+/// </summary>
+public sealed unsafe class Housekeeping
+{
+    private const int PacketsPerRound = 256, HostFramesPerRound = 64;
+    private const long ReportIntervalMs = 500, TickIntervalMs = 5;
+    private const uint SleepUs = 200;
+
+    private readonly Native _native;
+    private readonly Region _region;
+    private readonly Launcher _launcher;
+    private readonly SnapshotGate _gate;
+    private readonly SlowPathHost _host;
+    private readonly SlowPath _slowPath;
+    private readonly FlowQueries _queries;
+    private readonly PortReporter _reporter;
+    private readonly ulong[] _spares;
+    private readonly uint _frameCapacity;
+    private long _reportDueMs, _tickDueMs, _sealedBytes;
+    private int _sealedCollections;
+
+    public Housekeeping(Native native, Region region, Launcher launcher, DataplaneConfig config)
+    {
+        (_native, _region, _launcher) = (native, region, launcher);
+        _gate = new SnapshotGate(region);
+        ProcessBlock* process = (ProcessBlock*)Unsafe.AsPointer(ref region.Process);
+        _host = new SlowPathHost(native, launcher.Pool, launcher.Ports, launcher.Workers[0], &process->Drops, &process->SlowPath);
+        ulong[] macs = [.. launcher.Ports.Select(p => p.Mac)];
+        _slowPath = new SlowPath(_host, (ulong*)(region.Start + RegionLayout.NeighboursOffset), &process->SlowPath, macs);
+        _queries = new FlowQueries(region, launcher.Workers);
+        _reporter = new PortReporter(native, region, launcher.Ports);
+        _spares = new ulong[launcher.Ports.Length];
+        _frameCapacity = (uint)(config.Ports.Max(p => p.MtuBytes) + Wire.EthernetBytes + Wire.VlanTagBytes);
+        process->MbufCount = (ulong)config.Mbufs;
+        process->PortCount = (uint)launcher.Ports.Length;
+    }
+
+    /// <summary>After a restart: takes up the snapshot that was in force, before workers run.</summary>
+    public bool Resume()
+    {
+        bool resumed = _gate.TryResume(out SnapshotView view);
+        if (resumed)
+        {
+            _slowPath.SetSnapshot(view, Environment.TickCount64);
+        }
+
+        _reporter.Report();
+        return resumed;
+    }
+
+    /// <summary>From now on nothing may be allocated: what is, and collections, are counted against this point.</summary>
+    public void Seal()
+    {
+        // Run everything once, so that what the runtime makes at first use is made.
+        Round(Environment.TickCount64);
+        Report();
+        GC.Collect();
+        _sealedBytes = GC.GetTotalAllocatedBytes();
+        _sealedCollections = GC.CollectionCount(0);
+        Volatile.Write(ref _region.Process.Sealed, 1);
+    }
+
+    /// <summary>Runs until <paramref name="stop"/>.</summary>
+    public void Run(ref bool stop)
+    {
+        while (!Volatile.Read(ref stop))
+        {
+            if (!Round(Environment.TickCount64))
+            {
+                _native.SleepUs(SleepUs);
+            }
+        }
+    }
+
+    private bool Round(long nowMs)
+    {
+        if (_gate.TryExamine(out SnapshotView view))
+        {
+            _slowPath.SetSnapshot(view, nowMs);
+            _gate.Accept();
+        }
+
+        int done = FromWorkers(nowMs) + FromHost();
+        if (nowMs >= _tickDueMs)
+        {
+            _tickDueMs = nowMs + TickIntervalMs;
+            _slowPath.Tick(nowMs);
+            _queries.Poll((uint)nowMs);
+            Volatile.Write(ref _region.Process.HeartbeatNs, (ulong)nowMs * 1_000_000);
+        }
+
+        if (nowMs >= _reportDueMs)
+        {
+            _reportDueMs = nowMs + ReportIntervalMs;
+            Report();
+        }
+
+        return done != 0;
+    }
+
+    private int FromWorkers(long nowMs)
+    {
+        int done = 0;
+        foreach (WorkerContext* worker in _launcher.Workers)
+        {
+            for (int n = 0; n < PacketsPerRound && worker->ToHousekeeping.TryPop(out PacketRing.Entry entry); n++)
+            {
+                done++;
+                byte* frame = Mbuf.Frame(entry.Packet);
+                int length = (int)Mbuf.Length(entry.Packet);
+                if (entry.Tag != 0)
+                {
+                    _slowPath.HandleWaiting(entry.Packet, frame, length, entry.Tag, nowMs);
+                }
+                else
+                {
+                    _slowPath.HandleFrame(entry.Packet, frame, length, (int)entry.Port, nowMs);
+                }
+            }
+        }
+
+        return done;
+    }
+
+    private int FromHost()
+    {
+        int done = 0;
+        for (int port = 0; port < _spares.Length; port++)
+        {
+            for (int n = 0; n < HostFramesPerRound && _host.TryForwardFromHost(port, ref _spares[port], _frameCapacity); n++)
+            {
+                done++;
+            }
+        }
+
+        return done;
+    }
+
+    private void Report()
+    {
+        ref ProcessBlock process = ref _region.Process;
+        _reporter.Report();
+        process.MbufAvailable = _native.PoolAvailable(_launcher.Pool);
+        if (process.Sealed != 0)
+        {
+            process.AllocatedBytesSinceSeal = (ulong)(GC.GetTotalAllocatedBytes() - _sealedBytes);
+            process.CollectionsSinceSeal = (ulong)(GC.CollectionCount(0) - _sealedCollections);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+using Forwarder.Abi;
+using Forwarder.Engine;
+
+namespace Forwarder.Dataplane;
+
+/// <summary>The slow path's doors: mbufs, the inject ring of worker 0, and the exception ports.</summary>
+public sealed unsafe class SlowPathHost(Native native, void* pool, DataplanePort[] ports, WorkerContext* worker, DropCounters* drops, SlowPathCounters* counters) : ISlowPathHost
+{
+    /// <inheritdoc/>
+    public bool TryAllocate(out ulong packet, out byte* frame)
+    {
+        packet = native.PacketAllocate(pool);
+        frame = packet != 0 ? Mbuf.Frame(packet) : null;
+        if (packet == 0)
+        {
+            (*drops)[(int)DropReason.NoMbuf]++;
+        }
+
+        return packet != 0;
+    }
+
+    /// <inheritdoc/>
+    public void Send(ulong packet, byte* frame, int length, int port)
+    {
+        Mbuf.SetFrame(packet, frame, (uint)length);
+        if (!worker->FromHousekeeping.TryPush(packet, (uint)port, 0))
+        {
+            Drop(packet, DropReason.InjectRingFull);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void ToHost(ulong packet, byte* frame, int length, int port)
+    {
+        if (ports[port].Tap < 0)
+        {
+            Drop(packet, DropReason.NoExceptionPort);
+        }
+        else if (native.TapWrite(ports[port].Tap, frame, (uint)length) < 0)
+        {
+            Drop(packet, DropReason.ExceptionPortFull);
+        }
+        else
+        {
+            counters->ToHost++;
+            Release(packet);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void OfferToHost(ulong packet, byte* frame, int length, int port)
+    {
+        if (ports[port].Tap < 0)
+        {
+            Release(packet);
+        }
+        else
+        {
+            ToHost(packet, frame, length, port);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Drop(ulong packet, DropReason reason)
+    {
+        (*drops)[(int)reason]++;
+        Release(packet);
+    }
+
+    /// <inheritdoc/>
+    public void Release(ulong packet) => native.PacketFree(packet);
+
+    /// <summary>Takes a frame of the host's from an exception port and sends it. False if there is none.</summary>
+    public bool TryForwardFromHost(int port, ref ulong spare, uint capacity)
+    {
+        if (ports[port].Tap < 0 || (spare == 0 && !TryAllocate(out spare, out _)))
+        {
+            return false;
+        }
+
+        byte* frame = Mbuf.Frame(spare);
+        int length = native.TapRead(ports[port].Tap, frame, capacity);
+        if (length <= 0)
+        {
+            return false;
+        }
+
+        counters->FromHost++;
+        Send(spare, frame, length, port);
+        spare = 0;
+        return true;
+    }
+}

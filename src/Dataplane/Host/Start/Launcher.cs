@@ -1,0 +1,219 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Text;
+using Forwarder.Abi;
+using Forwarder.Engine;
+
+namespace Forwarder.Dataplane;
+
+/// <summary>Brings DPDK, ports, memory and workers up, in this order; each failure is a <see cref="StartException"/>.</summary>
+public sealed unsafe class Launcher(Native native, DataplaneConfig config, Region region)
+{
+    private const uint IdleSleepUs = 50;
+    private const int DataBytesMin = 2048;
+
+    /// <summary>The mbuf pool.</summary>
+    public void* Pool { get; private set; }
+
+    /// <summary>Ports by index.</summary>
+    public DataplanePort[] Ports { get; } = new DataplanePort[config.Ports.Count];
+
+    /// <summary>Workers' contexts, in native memory.</summary>
+    public WorkerContext*[] Workers { get; } = new WorkerContext*[config.WorkerCpus.Count];
+
+    /// <summary>Everything up to the workers' launch.</summary>
+    public void Prepare()
+    {
+        InitializeEal();
+        CreatePool();
+        for (int port = 0; port < config.Ports.Count; port++)
+        {
+            StartPort(port);
+        }
+
+        for (int worker = 0; worker < Workers.Length; worker++)
+        {
+            Workers[worker] = MakeWorker(worker);
+        }
+    }
+
+    /// <summary>Starts the workers' loops on their lcores, and keeps all other threads off their CPUs.</summary>
+    public void Launch()
+    {
+        for (int worker = 0; worker < Workers.Length; worker++)
+        {
+            int error = native.WorkerLaunch(&RunWorker, Workers[worker], EalArguments.LcoreOf(worker));
+            if (error != 0)
+            {
+                throw new StartException($"Worker {worker} cannot be launched on CPU {config.WorkerCpus[worker]}: {native.ErrorText(error)}.");
+            }
+        }
+
+        native.SleepUs(10_000); // the workers' thread ids must be known before the others are confined
+        native.ConfineThreads((uint)config.HousekeepingCpu);
+    }
+
+    /// <summary>Ends the workers' loops and stops the ports.</summary>
+    public void Stop()
+    {
+        for (int worker = 0; worker < Workers.Length; worker++)
+        {
+            Volatile.Write(ref Workers[worker]->Stop, 1);
+        }
+
+        for (int worker = 0; worker < Workers.Length; worker++)
+        {
+            native.WorkerWait(EalArguments.LcoreOf(worker));
+        }
+
+        foreach (DataplanePort port in Ports)
+        {
+            native.PortStop(port.Number);
+        }
+
+        native.EalCleanup();
+    }
+
+    [UnmanagedCallersOnly]
+    private static int RunWorker(void* context)
+    {
+        Worker.Run((WorkerContext*)context);
+        return 0;
+    }
+
+    private void InitializeEal()
+    {
+        List<string> arguments = EalArguments.Make(config);
+        Console.Error.WriteLine($"EAL arguments: {string.Join(' ', arguments)}");
+        byte** argv = (byte**)NativeMemory.AllocZeroed((nuint)(arguments.Count + 1), (nuint)sizeof(byte*));
+        for (int i = 0; i < arguments.Count; i++)
+        {
+            argv[i] = (byte*)Marshal.StringToCoTaskMemUTF8(arguments[i]); // EAL keeps pointers to them: never freed
+        }
+
+        int error = native.EalInit(arguments.Count, argv);
+        if (error != 0)
+        {
+            throw new StartException($"DPDK's EAL does not start: {native.ErrorText(error)}. It said: {EalLog()}");
+        }
+    }
+
+    private string EalLog() => (Marshal.PtrToStringUTF8((nint)native.EalLog()) ?? "").Trim().ReplaceLineEndings(" | ");
+
+    private void CreatePool()
+    {
+        int dataBytes = Math.Max(DataBytesMin, config.Ports.Max(p => p.MtuBytes) + 64);
+        void* pool = null;
+        int error;
+        fixed (byte* name = "forwarder"u8)
+        {
+            error = native.PoolCreate(name, (uint)config.Mbufs, (ushort)dataBytes, -1, &pool);
+        }
+
+        if (error != 0)
+        {
+            throw new StartException($"The pool of {config.Mbufs} mbufs of {dataBytes} bytes cannot be made within memoryMiB {config.MemoryMiB}: {native.ErrorText(error)}.");
+        }
+
+        Pool = pool;
+    }
+
+    private void StartPort(int index)
+    {
+        PortConfig port = config.Ports[index];
+        string where = $"ports[{index}] ({port.Name})";
+        ushort number = 0;
+        int error;
+        fixed (byte* device = Encoding.UTF8.GetBytes(EalArguments.NameOf(port.Device) + "\0"))
+        {
+            error = native.PortFind(device, &number);
+        }
+
+        if (error != 0)
+        {
+            throw new StartException($"{where}.device: DPDK has no port {port.Device}. It said: {EalLog()}");
+        }
+
+        NativePortConfig native_ = new()
+        {
+            RxQueues = (ushort)config.WorkerCpus.Count, TxQueues = (ushort)config.WorkerCpus.Count, RxDescriptors = (ushort)port.RxDescriptors,
+            TxDescriptors = (ushort)port.TxDescriptors, Mtu = (ushort)port.MtuBytes, Promiscuous = port.Promiscuous ? (byte)1 : (byte)0,
+        };
+        NativePortInfo info;
+        error = native.PortStart(number, &native_, Pool);
+        if (error != 0)
+        {
+            native.PortInfo(number, &info);
+            throw new StartException(error == -34
+                ? $"{where}: {config.WorkerCpus.Count} workers need as many Rx and Tx queues; the port has {info.RxQueuesMax} and {info.TxQueuesMax}."
+                : $"{where}: {port.Device} cannot be started: {native.ErrorText(error)}. DPDK said: {EalLog()}");
+        }
+
+        native.PortInfo(number, &info);
+        ulong mac = info.Mac & Wire.MacMask;
+        Ports[index] = new DataplanePort(number, mac, OpenTap(port, where, mac));
+        ref PortBlock block = ref region.Port(index);
+        block = default;
+        TextBytes.Write(block.Name, port.Name);
+        TextBytes.Write(block.Exception, port.Exception ?? "");
+    }
+
+    private int OpenTap(PortConfig port, string where, ulong mac)
+    {
+        if (port.Exception == null)
+        {
+            return -1;
+        }
+
+        int fd;
+        fixed (byte* name = Encoding.UTF8.GetBytes(port.Exception + "\0"))
+        {
+            fd = native.TapOpen(name, (byte*)&mac, (ushort)port.MtuBytes);
+        }
+
+        return fd >= 0 ? fd : throw new StartException($"{where}.exception: TAP device {port.Exception} cannot be made: {native.ErrorText(fd)}.");
+    }
+
+    private WorkerContext* MakeWorker(int index)
+    {
+        int node = config.Ports.Count > 0 ? native.PortNumaNode(Ports[0].Number) : -1;
+        WorkerContext* w = (WorkerContext*)Allocate(sizeof(WorkerContext), node, "a worker");
+        w->Engine.Flows4 = FlowTable4.Create(Allocate(FlowTable4.MeasureBytes(config.FlowsPerWorker), node, "the IPv4 flow table"), config.FlowsPerWorker);
+        w->Engine.Flows6 = FlowTable6.Create(Allocate(FlowTable6.MeasureBytes(config.FlowsPerWorker), node, "the IPv6 flow table"), config.FlowsPerWorker);
+        w->ToHousekeeping = PacketRing.Create(Allocate(PacketRing.MeasureBytes(MbufPlan.RingEntries), node, "a ring"), MbufPlan.RingEntries);
+        w->FromHousekeeping = PacketRing.Create(Allocate(PacketRing.MeasureBytes(MbufPlan.RingEntries), node, "a ring"), MbufPlan.RingEntries);
+        w->Index = index;
+        w->PortCount = Ports.Length;
+        ulong* macs = stackalloc ulong[Limits.PortsMax];
+        for (int port = 0; port < Ports.Length; port++)
+        {
+            w->DpdkPort[port] = Ports[port].Number;
+            macs[port] = Ports[port].Mac;
+        }
+
+        w->Region = (RegionHeader*)region.Start;
+        w->SnapshotSlots = region.SnapshotSlotStart(0);
+        w->SnapshotSlotStrideBytes = region.Layout.SlotStrideBytes;
+        w->RxBurst = native.RxBurst;
+        w->TxBurst = native.TxBurst;
+        w->FreeBulk = native.FreeBulk;
+        w->SleepUs = native.SleepUs;
+        bool isVirtual = config.Ports.Any(p => !EalArguments.IsPci(p.Device));
+        w->IdleSleepUs = config.Idle == "backoff" || (config.Idle == "auto" && isVirtual) ? IdleSleepUs : 0;
+        WorkerBlock* block = (WorkerBlock*)Unsafe.AsPointer(ref region.Worker(index));
+        block->Cpu = (uint)config.WorkerCpus[index];
+        EngineState.Initialize(
+            &w->Engine,
+            (ulong*)(region.Start + RegionLayout.NeighboursOffset),
+            block,
+            (ServerCounters*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(region.ServerCounters(index))),
+            new ReadOnlySpan<ulong>(macs, Ports.Length));
+        return w;
+    }
+
+    private void* Allocate(long bytes, int node, string what)
+    {
+        void* memory = native.MemoryAllocate((ulong)bytes, node);
+        return memory != null ? memory : throw new StartException($"memoryMiB {config.MemoryMiB} is too small: {bytes} bytes for {what} cannot be had.");
+    }
+}
