@@ -1,0 +1,236 @@
+namespace Forwarder.Vrrp.Tests;
+
+/// <summary>RFC 9568 section 6.4.2.</summary>
+public class BackupTests
+{
+    [Fact]
+    public void Startup_enters_backup_and_waits_3609_ms()
+    {
+        var rig = new Rig(Rig.Config());
+        Assert.Equal(VrrpState.Initialize, rig.State);
+        List<VrrpEffect> effects = rig.Do(VrrpEvent.Startup);
+        Assert.Equal([VrrpEffect.Become(VrrpState.Backup, VrrpReason.Startup)], effects);
+        Assert.Equal(3609.375, rig.DueInMs(VrrpTimer.MasterDown), 6);
+    }
+
+    [Fact]
+    public void Silence_ends_in_active_not_a_moment_earlier()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        Assert.Empty(rig.GoToNs(3_609_374_999));
+        Assert.Equal(VrrpState.Backup, rig.State);
+        List<VrrpEffect> effects = rig.GoToNs(3_609_375_000);
+        EffectAssert.Kinds(
+            effects,
+            VrrpEffectKind.SendAdvertisement,
+            VrrpEffectKind.RenewLease,
+            VrrpEffectKind.BecomeActive,
+            VrrpEffectKind.SendGratuitousArp);
+        Assert.Equal(VrrpReason.MasterDown, rig.Instance.Reason);
+        Assert.Equal(100, effects[0].Priority);
+        Assert.Equal(VrrpVersion.V3, effects[0].Version);
+        Assert.Equal(3_609_375_000L + 2_900_000_000L, effects[1].UntilNs);
+        Assert.Equal(5, effects[3].Count);
+        Assert.Equal(1, rig.Instance.Counters.ActiveTransitions);
+    }
+
+    [Theory]
+    [InlineData(200)]
+    [InlineData(100)] // equal priority: stay backup, whatever the address
+    public void Equal_or_higher_priority_keeps_us_backup(byte priority)
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        for (int i = 0; i < 10; i++)
+        {
+            rig.Pass(3500);
+            Assert.Empty(rig.Hear(priority));
+            Assert.True(rig.Instance.IsFollowing);
+        }
+
+        Assert.Equal(VrrpState.Backup, rig.State);
+        Assert.Equal(Rig.Lower, rig.Instance.ActiveRouter);
+        Assert.Equal(priority, rig.Instance.ActivePriority);
+        rig.Pass(3609.374);
+        Assert.Equal(VrrpState.Backup, rig.State);
+        rig.Pass(0.002);
+        Assert.Equal(VrrpState.Active, rig.State);
+        Assert.Equal(VrrpReason.MasterDown, rig.Instance.Reason);
+    }
+
+    [Fact]
+    public void Lower_priority_is_discarded_and_preempted()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        for (int i = 0; i < 3; i++)
+        {
+            rig.Pass(1000);
+            rig.Hear(99);
+            Assert.False(rig.Instance.IsFollowing);
+        }
+
+        rig.Pass(609.376);
+        Assert.Equal(VrrpState.Active, rig.State);
+        Assert.Equal(VrrpReason.Preempted, rig.Instance.Reason);
+    }
+
+    [Fact]
+    public void Without_preempt_lower_priority_is_followed()
+    {
+        Rig rig = Rig.Started(Rig.Config() with { Preempt = false });
+        for (int i = 0; i < 20; i++)
+        {
+            rig.Pass(1000);
+            rig.Hear(1);
+            Assert.True(rig.Instance.IsFollowing);
+        }
+
+        Assert.Equal(VrrpState.Backup, rig.State);
+    }
+
+    [Fact]
+    public void Priority_zero_shortens_the_wait_to_the_skew()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(200);
+        rig.Pass(500);
+        Assert.Empty(rig.Hear(0));
+        Assert.False(rig.Instance.IsFollowing);
+        Assert.Equal(609.375, rig.DueInMs(VrrpTimer.MasterDown), 6);
+        rig.Pass(609.375);
+        Assert.Equal(VrrpState.Active, rig.State);
+        Assert.Equal(VrrpReason.MasterResigned, rig.Instance.Reason);
+        Assert.Equal(1, rig.Instance.Counters.PriorityZeroReceived);
+    }
+
+    [Fact]
+    public void Priority_zero_said_again_and_again_does_not_keep_us_waiting()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(200);
+        for (int i = 0; i < 7; i++)
+        {
+            rig.Hear(0);
+            rig.Pass(100);
+        }
+
+        Assert.Equal(VrrpState.Active, rig.State);
+    }
+
+    [Fact]
+    public void Priority_zero_of_another_router_than_the_active_one_is_ignored()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(200);
+        rig.Hear(0, Rig.Higher);
+        Assert.Equal(3609.375, rig.DueInMs(VrrpTimer.MasterDown), 6);
+        Assert.True(rig.Instance.IsFollowing);
+        Assert.Equal(1, rig.Instance.Counters.PriorityZeroIgnored);
+        Assert.Equal(1, rig.Instance.Counters.PriorityZeroReceived);
+    }
+
+    [Fact]
+    public void Another_router_that_takes_over_after_a_resignation_is_followed()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(200);
+        rig.Hear(0);
+        rig.Pass(300);
+        rig.Hear(150, Rig.Higher);
+        Assert.Equal(3609.375, rig.DueInMs(VrrpTimer.MasterDown), 6);
+        rig.Pass(3610);
+        Assert.Equal(VrrpReason.MasterDown, rig.Instance.Reason);
+    }
+
+    [Fact]
+    public void Advert_of_our_own_address_is_ignored()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Pass(1000);
+        rig.Hear(200, Rig.Own);
+        Assert.Equal(2609.375, rig.DueInMs(VrrpTimer.MasterDown), 6);
+        Assert.Equal(1, rig.Instance.Counters.OwnAddressReceived);
+        Assert.Equal(1, rig.Instance.Counters.AdvertsReceived);
+    }
+
+    [Fact]
+    public void Interval_of_the_active_router_is_learned()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(200, intervalCs: 300);
+        Assert.Equal(10828.125, rig.DueInMs(VrrpTimer.MasterDown), 6);
+        Assert.Equal(1, rig.Instance.Counters.IntervalsLearned);
+        rig.Hear(200, intervalCs: 1);
+        Assert.Equal(36.09375, rig.DueInMs(VrrpTimer.MasterDown), 6);
+        rig.Hear(200, intervalCs: 100);
+        Assert.Equal(2, rig.Instance.Counters.IntervalsLearned);
+
+        // Active again, we advertise with our own interval.
+        rig.Hear(200, intervalCs: 1);
+        rig.Pass(37);
+        Assert.Equal(VrrpState.Active, rig.State);
+        Assert.InRange(rig.DueInMs(VrrpTimer.Advert), 999, 1000);
+        Assert.Equal(VrrpTimers.IntervalNs(100), rig.Instance.ActiveIntervalNs);
+    }
+
+    [Fact]
+    public void Timer_handled_far_too_late_gives_one_more_chance()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(200);
+        Assert.Empty(rig.Sleep(3609.375 + 1000.001, VrrpEvent.Tick));
+        Assert.Equal(1609.375, rig.DueInMs(VrrpTimer.MasterDown), 6);
+        Assert.False(rig.Instance.IsFollowing);
+        Assert.Equal(1, rig.Instance.Counters.LateTimers);
+
+        // Only once, so that a machine that is always late takes over at last.
+        rig.Sleep(1609.375 + 1000.001, VrrpEvent.Tick);
+        Assert.Equal(VrrpState.Active, rig.State);
+    }
+
+    [Fact]
+    public void Timer_handled_up_to_an_interval_late_takes_over()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(200);
+        rig.Sleep(3609.375 + 1000, VrrpEvent.Tick);
+        Assert.Equal(VrrpState.Active, rig.State);
+        Assert.Equal(0, rig.Instance.Counters.LateTimers);
+    }
+
+    [Fact]
+    public void A_chance_used_is_given_again_after_the_active_router_was_heard()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(200);
+        rig.Sleep(6000, VrrpEvent.Tick);
+        rig.Hear(200);
+        rig.Sleep(6000, VrrpEvent.Tick);
+        Assert.Equal(2, rig.Instance.Counters.LateTimers);
+        Assert.Equal(VrrpState.Backup, rig.State);
+    }
+
+    [Fact]
+    public void Ten_milliseconds_take_over_in_36_ms()
+    {
+        Rig rig = Rig.Started(Rig.Config() with { IntervalCs = 1 });
+        rig.Hear(200, intervalCs: 1);
+        rig.Pass(36.09);
+        Assert.Equal(VrrpState.Backup, rig.State);
+        rig.Pass(0.01);
+        Assert.Equal(VrrpState.Active, rig.State);
+        Assert.InRange(rig.DueInMs(VrrpTimer.Advert), 9.9, 10);
+    }
+
+    [Fact]
+    public void Without_event_nothing_happens()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        Assert.Empty(rig.Do(default));
+        Assert.Empty(rig.Do(VrrpEvent.Startup));
+        Assert.Empty(rig.Do(VrrpEvent.LeaseLost));
+        Assert.Empty(rig.Do(VrrpEvent.GroupBackup));
+        Assert.Empty(rig.Do(VrrpEvent.Handover(1)));
+        Assert.Empty(rig.Do(VrrpEvent.ReleaseBackup));
+        Assert.Equal(0, rig.Instance.Counters.LeasesLost);
+    }
+}
