@@ -151,6 +151,10 @@ public sealed unsafe class Region : IDisposable
         }
 
         Volatile.Write(ref Header.Examining, 0);
+        if (Process.State is ProcessState.Starting or ProcessState.Running)
+        {
+            Process.State = ProcessState.None;
+        }
     }
 
     /// <summary>A worker's block.</summary>

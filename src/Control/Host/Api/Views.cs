@@ -1,0 +1,263 @@
+using System.Globalization;
+using System.Net;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Forwarder.Abi;
+using Forwarder.Api;
+
+namespace Forwarder.Control;
+
+/// <summary>Makes the API's views from the state in force and the region's counters.</summary>
+public sealed class Views(DirectorState state, SnapshotCompiler compiler, DataplaneSupervisor supervisor, CounterBases counters)
+{
+    private static readonly long s_startedMs = Environment.TickCount64;
+
+    /// <summary>All services.</summary>
+    public ServiceList Services()
+    {
+        DirectorState.Published current = state.Current;
+        return new ServiceList
+        {
+            Generation = current.Generation,
+            Services = [.. (current.Model?.Services ?? []).OrderBy(s => s.Key.ToString(), StringComparer.Ordinal).Select(Service)],
+        };
+    }
+
+    /// <summary>One service.</summary>
+    public ServiceView Service(string id) => Service(state.Current.Model?.Services.FirstOrDefault(s => s.Key.ToString() == id) ?? throw ApiException.NotFound($"There is no virtual service {id}."));
+
+    /// <summary>The director as a whole.</summary>
+    public StatusView Status()
+    {
+        DirectorState.Published current = state.Current;
+        Region? region = supervisor.Region;
+        ulong accepted = region == null ? 0 : SnapshotWord.Generation(Volatile.Read(ref region.Header.Accepted));
+        bool rejected = region != null && region.Header.RejectedGeneration == current.Generation && current.Generation != 0;
+        return new StatusView
+        {
+            Version = Assembly.GetExecutingAssembly().GetName().Version?.ToString(3) ?? "",
+            UptimeS = (Environment.TickCount64 - s_startedMs) / 1000.0,
+            PublishedGeneration = current.Generation,
+            AcceptedGeneration = accepted,
+            RejectedReason = rejected ? $"{(SnapshotFault)region!.Header.RejectedFault}, entry {region.Header.RejectedIndex}" : null,
+            Dataplane = Dataplane(region),
+            Services = current.Model?.Services.Count ?? 0,
+            Servers = current.Model?.Services.Sum(s => s.Servers.Count) ?? 0,
+            Workers = Workers(),
+            ResidentBytes = Environment.WorkingSet,
+            SnapshotBytes = state.SnapshotBytes,
+        };
+    }
+
+    /// <summary>Ports.</summary>
+    public IReadOnlyList<PortView> Ports()
+    {
+        Region? region = supervisor.Region;
+        return region == null ? [] : [.. Enumerable.Range(0, (int)region.Process.PortCount).Select(i => Port(region, i))];
+    }
+
+    /// <summary>Workers.</summary>
+    public IReadOnlyList<WorkerView> Workers()
+    {
+        Region? region = supervisor.Region;
+        return region == null ? [] : [.. Enumerable.Range(0, region.Layout.WorkerCount).Select(i => Worker(region, i))];
+    }
+
+    /// <summary>Next hops.</summary>
+    public IReadOnlyList<NeighbourView> Neighbours()
+    {
+        DirectorState.Published current = state.Current;
+        Region? region = supervisor.Region;
+        if (region == null || current.Model == null)
+        {
+            return [];
+        }
+
+        ILookup<(int, IPAddress), string> users = current.Model.Services.SelectMany(s => s.Servers.Select(r => ((r.Interface, r.Address), $"{s.Key} {r.Id}"))).ToLookup(p => p.Item1, p => p.Item2);
+        return
+        [
+            .. compiler.NextHops.Used.Where(n => n.Key.Interface < current.Model.Interfaces.Count).Select(n => new NeighbourView
+            {
+                Address = n.Key.Address.ToString(), Interface = current.Model.Interfaces[n.Key.Interface].Name, State = StateName(region.Neighbours[n.Value]), Mac = MacName(region.Neighbours[n.Value]),
+                UsedBy = [.. users[n.Key]],
+            }),
+        ];
+    }
+
+    /// <summary>Sums of all counters.</summary>
+    public CountersView Counters()
+    {
+        Region? region = supervisor.Region;
+        Dictionary<string, ulong> workers = [], drops = Enum.GetValues<DropReason>().Where(r => r != DropReason.None).ToDictionary(r => Camel(r.ToString()), _ => 0UL);
+        Dictionary<string, ulong> slowPath = [];
+        if (region != null)
+        {
+            for (int i = 0; i < region.Layout.WorkerCount; i++)
+            {
+                AddTo(workers, Fields(region.Worker(i).Counters));
+                AddTo(drops, Drops(region.Worker(i).Drops));
+            }
+
+            AddTo(slowPath, Fields(region.Process.SlowPath));
+            AddTo(drops, Drops(region.Process.Drops));
+        }
+
+        return new CountersView { Workers = workers, SlowPath = slowPath, Drops = drops };
+    }
+
+    /// <summary>Starts the counters of a service's servers, or of all, from 0.</summary>
+    public void Zero(string? id)
+    {
+        Region? region = supervisor.Region;
+        foreach (ServiceModel service in (state.Current.Model?.Services ?? []).Where(s => id == null || s.Key.ToString() == id))
+        {
+            foreach (ServerModel server in service.Servers)
+            {
+                if (region != null && compiler.Servers.TryFind((service.Key, server.Address), out int slot))
+                {
+                    counters.Rebase(region, slot);
+                }
+            }
+        }
+    }
+
+    private ServiceView Service(ServiceModel service)
+    {
+        RealServerView[] servers = [.. service.Servers.Select(s => Server(service.Key, s))];
+        return new ServiceView
+        {
+            Id = service.Key.ToString(), Protocol = service.Key.Protocol == 6 ? "tcp" : "udp", Address = service.Key.Address.ToString(), Port = service.Key.Port,
+            Scheduler = service.Scheduler == Scheduler.Wlc ? "wlc" : "mh", MaglevTableSize = service.MaglevTableSize, Servers = servers,
+            Traffic = new TrafficView
+            {
+                Connections = servers.Sum(s => s.Traffic.Connections), Packets = servers.Sum(s => s.Traffic.Packets), Bytes = servers.Sum(s => s.Traffic.Bytes),
+                ConnectionsPerSecond = servers.Sum(s => s.Traffic.ConnectionsPerSecond), PacketsPerSecond = servers.Sum(s => s.Traffic.PacketsPerSecond), BytesPerSecond = servers.Sum(s => s.Traffic.BytesPerSecond),
+            },
+        };
+    }
+
+    private RealServerView Server(ServiceKey service, ServerModel server)
+    {
+        Region? region = supervisor.Region;
+        CounterBases.Totals totals = default;
+        (double Connections, double Packets, double Bytes) rates = default;
+        ulong word = 0;
+        if (region != null && compiler.Servers.TryFind((service, server.Address), out int slot))
+        {
+            totals = counters.Read(region, slot, compiler.Servers.Incarnation(slot));
+            rates = counters.Rates(region, slot);
+            word = compiler.NextHops.TryFind((server.Interface, server.Address), out int hop) ? region.Neighbours[hop] : 0;
+        }
+
+        return new RealServerView
+        {
+            Id = server.Id, Address = server.Address.ToString(), Port = server.Port, Weight = server.Weight, Method = "dr",
+            ActiveConnections = totals.Active, InactiveConnections = totals.Inactive, Neighbour = StateName(word), Mac = MacName(word),
+            Traffic = new TrafficView
+            {
+                Connections = totals.Connections, Packets = totals.Packets, Bytes = totals.Bytes,
+                ConnectionsPerSecond = rates.Connections, PacketsPerSecond = rates.Packets, BytesPerSecond = rates.Bytes,
+            },
+        };
+    }
+
+    private DataplaneView Dataplane(Region? region)
+    {
+        if (region == null)
+        {
+            return new DataplaneView { State = "none" };
+        }
+
+        ref ProcessBlock p = ref region.Process;
+        bool failed = p.State == ProcessState.Failed;
+        return new DataplaneView
+        {
+            State = failed ? "failed" : supervisor.Pid == 0 ? "dead" : Camel(p.State.ToString()), Pid = supervisor.Pid,
+            UptimeS = supervisor.Pid == 0 ? 0 : Math.Max(0, Environment.TickCount64 - (long)(p.StartedNs / 1_000_000)) / 1000.0,
+            Error = failed ? TextBytes.Read(p.ErrorText) : null, DpdkVersion = TextBytes.Read(p.DpdkVersion), Sealed = p.Sealed != 0,
+            AllocatedBytesSinceSeal = p.AllocatedBytesSinceSeal, CollectionsSinceSeal = p.CollectionsSinceSeal, Hugepages = p.Hugepages != 0,
+            MbufCount = p.MbufCount, MbufAvailable = p.MbufAvailable, Restarts = supervisor.Restarts,
+        };
+    }
+
+    private static WorkerView Worker(Region region, int index)
+    {
+        ref WorkerBlock w = ref region.Worker(index);
+        return new WorkerView
+        {
+            Index = index, Cpu = (int)w.Cpu, Running = w.Running != 0, Generation = w.SeenGeneration, Heartbeat = w.Heartbeat, Flows = (long)(w.Flows4 + w.Flows6),
+            FlowCapacity = (long)(w.Flows4Capacity + w.Flows6Capacity), AllocatedBytes = w.AllocatedBytesSinceSeal, Counters = Fields(w.Counters),
+            Drops = Drops(w.Drops).Where(d => d.Value != 0).ToDictionary(),
+        };
+    }
+
+    private static PortView Port(Region region, int index)
+    {
+        ref PortBlock p = ref region.Port(index);
+        Dictionary<string, ulong> xstats = [];
+        for (int i = 0; i < (int)p.XstatCount; i++)
+        {
+            xstats[TextBytes.Read(p.Xstats[i].Name)] = p.Xstats[i].Value;
+        }
+
+        string exception = TextBytes.Read(p.Exception);
+        return new PortView
+        {
+            Index = index, Name = TextBytes.Read(p.Name), Device = TextBytes.Read(p.Device), Driver = TextBytes.Read(p.Driver), Mac = MacText(p.Mac), Exception = exception.Length > 0 ? exception : null,
+            LinkUp = p.LinkUp != 0, SpeedMbps = (int)p.SpeedMbps, MtuBytes = (int)p.MtuBytes, Promiscuous = p.Promiscuous != 0, RxQueues = (int)p.RxQueues, TxQueues = (int)p.TxQueues, NumaNode = p.NumaNode,
+            RxOffloads = (p.RxOffloads & 2) != 0 ? ["ipv4Checksum"] : [], // RTE_ETH_RX_OFFLOAD_IPV4_CKSUM
+            Statistics = new Dictionary<string, ulong>
+            {
+                ["rxPackets"] = p.RxPackets, ["txPackets"] = p.TxPackets, ["rxBytes"] = p.RxBytes, ["txBytes"] = p.TxBytes,
+                ["rxMissed"] = p.RxMissed, ["rxErrors"] = p.RxErrors, ["txErrors"] = p.TxErrors, ["rxNoMbuf"] = p.RxNoMbuf,
+            },
+            ExtendedStatistics = xstats,
+        };
+    }
+
+    private static Dictionary<string, ulong> Fields<T>(T counters)
+        where T : struct
+    {
+        // Every field is a ulong, in the order of its declaration.
+        FieldInfo[] fields = typeof(T).GetFields(BindingFlags.Public | BindingFlags.Instance);
+        ReadOnlySpan<ulong> values = MemoryMarshal.CreateReadOnlySpan(ref Unsafe.As<T, ulong>(ref counters), Unsafe.SizeOf<T>() / sizeof(ulong));
+        Dictionary<string, ulong> result = [];
+        for (int i = 0; i < fields.Length; i++)
+        {
+            result.Add(Camel(fields[i].Name), values[i]);
+        }
+
+        return result;
+    }
+
+    private static Dictionary<string, ulong> Drops(DropCounters drops)
+    {
+        Dictionary<string, ulong> result = [];
+        foreach (DropReason reason in Enum.GetValues<DropReason>())
+        {
+            if (reason != DropReason.None)
+            {
+                result.Add(Camel(reason.ToString()), drops[(int)reason]);
+            }
+        }
+
+        return result;
+    }
+
+    private static void AddTo(Dictionary<string, ulong> sums, Dictionary<string, ulong> values)
+    {
+        foreach ((string name, ulong value) in values)
+        {
+            sums[name] = sums.GetValueOrDefault(name) + value;
+        }
+    }
+
+    private static string StateName(ulong word) => Camel(NeighbourWord.State(word).ToString());
+
+    private static string? MacName(ulong word) => NeighbourWord.Mac(word) == 0 ? null : MacText(NeighbourWord.Mac(word));
+
+    private static string MacText(ulong mac) => string.Join(':', Enumerable.Range(0, 6).Select(i => ((mac >> (8 * i)) & 0xFF).ToString("x2", CultureInfo.InvariantCulture)));
+
+    private static string Camel(string name) => char.ToLowerInvariant(name[0]) + name[1..];
+}

@@ -1,0 +1,166 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Forwarder.Abi;
+
+namespace Forwarder.Control;
+
+/// <summary>From the model to what goes into a snapshot. Keeps slots stable and built Maglev tables at hand; not thread-safe: the state's owner uses it.</summary>
+public sealed class SnapshotCompiler
+{
+    private Dictionary<TableKey, ushort[]> _tables = [];
+
+    /// <summary>Slots of services.</summary>
+    public SlotAllocator<ServiceKey> Services { get; } = new(Limits.ServicesMax);
+
+    /// <summary>Slots of real servers, each of one service.</summary>
+    public SlotAllocator<(ServiceKey Service, IPAddress Address)> Servers { get; } = new(Limits.ServersMax);
+
+    /// <summary>Slots of next hops.</summary>
+    public SlotAllocator<(int Interface, IPAddress Address)> NextHops { get; } = new(Limits.NextHopsMax);
+
+    /// <summary>Compiles a model.</summary>
+    public SnapshotContent Compile(DirectorModel model)
+    {
+        // Free first, so that what is new does not push out what has just been freed without need.
+        Services.KeepOnly(model.Services.Select(s => s.Key).ToHashSet());
+        Servers.KeepOnly(model.Services.SelectMany(s => s.Servers.Select(r => (s.Key, r.Address))).ToHashSet());
+        NextHops.KeepOnly(model.Services.SelectMany(s => s.Servers.Select(r => (r.Interface, r.Address))).ToHashSet());
+        SnapshotContent content = new() { Timeouts = model.Timeouts };
+        AddInterfaces(model, content);
+        foreach (IPAddress vip in model.Services.Select(s => s.Key.Address).Distinct())
+        {
+            AddLocal(content, vip, LocalAddressKind.Vip, LocalAddress4Entry.AnyInterface);
+        }
+
+        foreach (ServiceModel service in model.Services)
+        {
+            AddService(model, service, content);
+        }
+
+        AddTables(model, content);
+        return content;
+    }
+
+    private static void AddInterfaces(DirectorModel model, SnapshotContent content)
+    {
+        for (int i = 0; i < model.Interfaces.Count; i++)
+        {
+            InterfaceModel source = model.Interfaces[i];
+            IPAddress? own4 = source.Addresses.Select(a => a.Address).FirstOrDefault(a => a.AddressFamily == AddressFamily.InterNetwork);
+            content.Interfaces.Add(new InterfaceEntry
+            {
+                Port = (ushort)source.Port, Vlan = source.Vlan, Valid = 1, MtuBytes = (ushort)source.MtuBytes, Address4 = own4 == null ? 0 : (uint)Words(own4).High,
+            });
+            foreach ((IPAddress address, _) in source.Addresses)
+            {
+                AddLocal(content, address, LocalAddressKind.Own, (ushort)i);
+            }
+        }
+    }
+
+    private static void AddLocal(SnapshotContent content, IPAddress address, LocalAddressKind kind, ushort interfaceId)
+    {
+        (ulong high, ulong low) = Words(address);
+        if (address.AddressFamily == AddressFamily.InterNetwork)
+        {
+            content.LocalAddresses4.Add(new LocalAddress4Entry { Address = (uint)high, Kind = kind, Interface = interfaceId });
+        }
+        else
+        {
+            content.LocalAddresses6.Add(new LocalAddress6Entry { High = high, Low = low, Kind = kind, Interface = interfaceId });
+        }
+    }
+
+    private void AddService(DirectorModel model, ServiceModel service, SnapshotContent content)
+    {
+        int slot = Services.Take(service.Key);
+        (ulong high, ulong low) = Words(service.Key.Address);
+        ushort port = (ushort)IPAddress.HostToNetworkOrder((short)service.Key.Port);
+        bool v4 = service.Key.Address.AddressFamily == AddressFamily.InterNetwork;
+        if (v4)
+        {
+            content.ServiceKeys4.Add(new ServiceKey4Entry { Value = ServiceKey4Entry.Key((uint)high, port, service.Key.Protocol), Service = (uint)slot });
+        }
+        else
+        {
+            content.ServiceKeys6.Add(new ServiceKey6Entry { High = high, Low = low, Rest = ServiceKey6Entry.PortAndProtocol(port, service.Key.Protocol), Service = (uint)slot });
+        }
+
+        Put(content.Services, slot, new ServiceEntry
+        {
+            Valid = 1, Scheduler = service.Scheduler, Protocol = service.Key.Protocol, IpVersion = (byte)(v4 ? 4 : 6), Port = port, VipHigh = high, VipLow = low,
+            MembersFirst = (uint)content.Members.Count, MembersCount = (uint)service.Servers.Count,
+            HashSalt = (uint)Hashes.Mix64(Hashes.Fold(high, low, ServiceKey6Entry.PortAndProtocol(port, service.Key.Protocol))),
+        });
+        foreach (ServerModel server in service.Servers)
+        {
+            int serverSlot = Servers.Take((service.Key, server.Address));
+            content.Members.Add((uint)serverSlot);
+            Put(content.Servers, serverSlot, new ServerEntry
+            {
+                NextHop = (uint)AddNextHop(server, content), Service = (ushort)slot, Vlan = model.Interfaces[server.Interface].Vlan, Valid = 1,
+                Incarnation = Servers.Incarnation(serverSlot), Port = (byte)model.Interfaces[server.Interface].Port,
+                Weight = (ushort)server.Weight, MtuBytes = (ushort)model.Interfaces[server.Interface].MtuBytes,
+            });
+        }
+    }
+
+    private int AddNextHop(ServerModel server, SnapshotContent content)
+    {
+        int slot = NextHops.Take((server.Interface, server.Address));
+        (ulong high, ulong low) = Words(server.Address);
+        Put(content.NextHops, slot, new NextHopEntry
+        {
+            High = high, Low = low, Interface = (ushort)server.Interface, IpVersion = (byte)(server.Address.AddressFamily == AddressFamily.InterNetwork ? 4 : 6),
+        });
+        return slot;
+    }
+
+    /// <summary>Maglev tables: what was built before is taken again, what is new is built on all CPUs, what nobody uses is forgotten.</summary>
+    private void AddTables(DirectorModel model, SnapshotContent content)
+    {
+        TableKey[] keys = [.. model.Services.Select(s => new TableKey(s))];
+        Dictionary<TableKey, ushort[]> tables = [];
+        foreach (TableKey key in keys)
+        {
+            tables[key] = _tables.TryGetValue(key, out ushort[]? table) ? table : [];
+        }
+
+        TableKey[] missing = [.. tables.Keys.Where(k => !_tables.ContainsKey(k))];
+        ushort[][] built = new ushort[missing.Length][];
+        Parallel.For(0, missing.Length, i => built[i] = missing[i].Build());
+        for (int i = 0; i < missing.Length; i++)
+        {
+            tables[missing[i]] = built[i];
+        }
+
+        _tables = tables;
+        for (int i = 0; i < keys.Length; i++)
+        {
+            if (tables[keys[i]].Length > 0)
+            {
+                content.MaglevTables.Add(Services.Take(model.Services[i].Key), tables[keys[i]]);
+            }
+        }
+    }
+
+    private static void Put<T>(List<T> list, int slot, T value)
+    {
+        if (slot >= list.Count)
+        {
+            CollectionsMarshal.SetCount(list, slot + 1);
+        }
+
+        list[slot] = value;
+    }
+
+    /// <summary>An address as the region has it: IPv4 in the low four bytes of the first word.</summary>
+    public static (ulong High, ulong Low) Words(IPAddress address)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        bytes.Clear();
+        address.TryWriteBytes(bytes, out _);
+        return (MemoryMarshal.Read<ulong>(bytes), MemoryMarshal.Read<ulong>(bytes[8..]));
+    }
+}

@@ -1,0 +1,214 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Forwarder.Abi;
+using Forwarder.Api;
+
+namespace Forwarder.Control;
+
+/// <summary>Checks a desired state: all of it or nothing. Errors name the field by JSON pointer and say what is allowed.</summary>
+public static class ModelBuilder
+{
+    private const int TimeoutMaxS = 86_400;
+
+    /// <summary>Validates the whole state.</summary>
+    /// <exception cref="ApiException">422 with the field at fault.</exception>
+    /// <param name="state">The state.</param>
+    /// <param name="known">Services that were found good against the same interfaces before; those found good now are added.</param>
+    public static DirectorModel Build(DesiredState state, Dictionary<VirtualService, ServiceModel> known)
+    {
+        CheckDataplane(state.Dataplane);
+        List<InterfaceModel> interfaces = Interfaces(state);
+        FlowTimeouts timeouts = Timeouts(state.Timeouts);
+        Demand(state.Services.Count < Limits.ServicesMax, "/services", $"{state.Services.Count} virtual services; at most {Limits.ServicesMax - 1} are allowed.");
+        Dictionary<ServiceKey, int> seen = [];
+        List<ServiceModel> services = new(state.Services.Count);
+        int servers = 0;
+        for (int i = 0; i < state.Services.Count; i++)
+        {
+            if (!known.TryGetValue(state.Services[i], out ServiceModel? service))
+            {
+                service = Service(state.Services[i], interfaces, $"/services/{i}");
+                known.Add(state.Services[i], service);
+            }
+
+            if (!seen.TryAdd(service.Key, i))
+            {
+                throw ApiException.Invalid($"/services/{i}", $"Virtual service {service.Key} is given twice; it is also /services/{seen[service.Key]}.");
+            }
+
+            services.Add(service);
+            servers += service.Servers.Count;
+        }
+
+        Demand(servers < Limits.ServersMax, "/services", $"{servers} real servers; at most {Limits.ServersMax - 1} are allowed.");
+        return new DirectorModel(interfaces, timeouts, services);
+    }
+
+    /// <summary>Validates one service against the interfaces.</summary>
+    public static ServiceModel Service(VirtualService service, IReadOnlyList<InterfaceModel> interfaces, string at)
+    {
+        byte protocol = service.Protocol switch
+        {
+            "tcp" => 6,
+            "udp" => 17,
+            _ => throw ApiException.Invalid($"{at}/protocol", $"\"{service.Protocol}\" is not a protocol; allowed are tcp and udp."),
+        };
+        IPAddress vip = Address(service.Address, $"{at}/address", "VIP");
+        Demand(service.Port is > 0 and <= ushort.MaxValue, $"{at}/port", $"Port {service.Port} is out of range; allowed are 1 to 65535.");
+        Demand(!interfaces.Any(i => i.Addresses.Any(a => a.Address.Equals(vip))), $"{at}/address", $"{vip} is an own address of the director; a VIP must be another one.");
+        int size = service.MaglevTableSize ?? Limits.MaglevTableSizeDefault;
+        Demand(size is >= Limits.MaglevTableSizeMin and <= Limits.MaglevTableSizeMax && MaglevTable.IsPrime(size), $"{at}/maglevTableSize", $"{size} is not allowed: it must be a prime from {Limits.MaglevTableSizeMin} to {Limits.MaglevTableSizeMax}, for example 65537.");
+        Demand(service.Servers.Count <= Limits.ServersPerServiceMax && service.Servers.Count < size, $"{at}/servers", $"{service.Servers.Count} real servers; a service has at most {Limits.ServersPerServiceMax}, and fewer than its Maglev table has entries ({size}).");
+        HashSet<IPAddress> seen = [];
+        List<ServerModel> servers = new(service.Servers.Count);
+        for (int i = 0; i < service.Servers.Count; i++)
+        {
+            ServerModel server = Server(service.Servers[i], vip, service.Port, interfaces, $"{at}/servers/{i}");
+            Demand(seen.Add(server.Address), $"{at}/servers/{i}/address", $"Real server {server.Id} is given twice.");
+            servers.Add(server);
+        }
+
+        return new ServiceModel(new ServiceKey(protocol, vip, service.Port), SchedulerOf(service.Scheduler, $"{at}/scheduler"), size, servers);
+    }
+
+    /// <summary>Scheduler by its name in the API.</summary>
+    public static Scheduler SchedulerOf(string name, string at) => name switch
+    {
+        "wlc" => Scheduler.Wlc,
+        "mh" or "maglev" => Scheduler.Maglev,
+        _ => throw ApiException.Invalid(at, $"Scheduler \"{name}\" is not available in this release; allowed are wlc and mh (Maglev)."),
+    };
+
+    private static ServerModel Server(RealServer server, IPAddress vip, int servicePort, IReadOnlyList<InterfaceModel> interfaces, string at)
+    {
+        IPAddress rip = Address(server.Address, $"{at}/address", "Real server's address");
+        Demand(rip.AddressFamily == vip.AddressFamily, $"{at}/address", $"{rip} and the VIP {vip} are of different families; direct routing needs the same.");
+        Demand(!rip.Equals(vip), $"{at}/address", $"{rip} is the VIP itself.");
+        Demand(server.Method == "dr", $"{at}/method", $"Forwarding method \"{server.Method}\" is not available in this release; allowed is dr (direct routing, ipvsadm -g).");
+        Demand(server.Weight is >= 0 and <= Limits.WeightMax, $"{at}/weight", $"Weight {server.Weight} is out of range; allowed are 0 to {Limits.WeightMax}.");
+        Demand(server.Port is null or 0 || server.Port == servicePort, $"{at}/port", $"Port {server.Port} differs from the service's {servicePort}; direct routing cannot translate ports.");
+        for (int i = 0; i < interfaces.Count; i++)
+        {
+            Demand(!interfaces[i].Addresses.Any(a => a.Address.Equals(rip)), $"{at}/address", $"{rip} is an own address of the director.");
+            if (interfaces[i].Addresses.Any(a => a.Network.Contains(rip)))
+            {
+                return new ServerModel(rip, servicePort, server.Weight, i);
+            }
+        }
+
+        string networks = string.Join(", ", interfaces.SelectMany(i => i.Addresses).Select(a => a.Network));
+        throw ApiException.Invalid($"{at}/address", $"{rip} is in no connected network; direct routing needs the real server on one of: {(networks.Length == 0 ? "(no interface has an address)" : networks)}.");
+    }
+
+    private static List<InterfaceModel> Interfaces(DesiredState state)
+    {
+        Demand(state.Interfaces.Count <= Limits.InterfacesMax, "/interfaces", $"{state.Interfaces.Count} interfaces; at most {Limits.InterfacesMax} are allowed.");
+        List<InterfaceModel> interfaces = [];
+        for (int i = 0; i < state.Interfaces.Count; i++)
+        {
+            InterfaceModel model = Interface(state, i);
+            Demand(!interfaces.Any(o => o.Name == model.Name), $"/interfaces/{i}/name", $"Interface \"{model.Name}\" is given twice.");
+            Demand(!interfaces.Any(o => o.Port == model.Port && o.Vlan == model.Vlan), $"/interfaces/{i}/vlan", $"Interface \"{model.Name}\" has the port and VLAN of another one.");
+            foreach ((IPAddress address, _) in model.Addresses)
+            {
+                Demand(!interfaces.Any(o => o.Addresses.Any(a => a.Address.Equals(address))), $"/interfaces/{i}/addresses", $"{address} is on another interface, too.");
+            }
+
+            interfaces.Add(model);
+        }
+
+        return interfaces;
+    }
+
+    private static InterfaceModel Interface(DesiredState state, int i)
+    {
+        InterfaceSettings settings = state.Interfaces[i];
+        IReadOnlyList<PortSettings> ports = state.Dataplane.Ports;
+        int port = ports.ToList().FindIndex(p => p.Name == settings.Port);
+        Demand(port >= 0, $"/interfaces/{i}/port", $"There is no port \"{settings.Port}\"; ports are: {string.Join(", ", ports.Select(p => p.Name))}.");
+        Demand(settings.Vlan is null or (>= 1 and <= 4094), $"/interfaces/{i}/vlan", $"VLAN {settings.Vlan} is out of range; allowed are 1 to 4094, or none.");
+        List<(IPAddress, IPNetwork)> addresses = [];
+        for (int a = 0; a < settings.Addresses.Count; a++)
+        {
+            string at = $"/interfaces/{i}/addresses/{a}";
+            string[] parts = settings.Addresses[a].Split('/');
+            IPAddress address = Address(parts[0], at, "Address");
+            int bits = address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128;
+            Demand(parts.Length == 2 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int prefix) && prefix <= bits && prefix > 0, at, $"\"{settings.Addresses[a]}\" needs a prefix length, for example {parts[0]}/{bits * 3 / 4}.");
+            addresses.Add((address, Network(address, int.Parse(parts[1], CultureInfo.InvariantCulture))));
+        }
+
+        return new InterfaceModel(settings.Name, port, (ushort)(settings.Vlan ?? 0), ports[port].MtuBytes, addresses);
+    }
+
+    private static IPNetwork Network(IPAddress address, int prefix)
+    {
+        byte[] bytes = address.GetAddressBytes();
+        for (int bit = prefix; bit < bytes.Length * 8; bit++)
+        {
+            bytes[bit / 8] &= (byte)~(0x80 >> (bit % 8));
+        }
+
+        return new IPNetwork(new IPAddress(bytes), prefix);
+    }
+
+    private static void CheckDataplane(DataplaneSettings dataplane)
+    {
+        Demand(dataplane.Ports.Count is > 0 and <= Limits.PortsMax, "/dataplane/ports", $"{dataplane.Ports.Count} ports; 1 to {Limits.PortsMax} are allowed.");
+        for (int i = 0; i < dataplane.Ports.Count; i++)
+        {
+            PortSettings port = dataplane.Ports[i];
+            string at = $"/dataplane/ports/{i}";
+            Demand(IsName(port.Name), $"{at}/name", $"\"{port.Name}\" is not a name; allowed are 1 to 15 letters, digits, '.', '-' and '_'.");
+            Demand(dataplane.Ports.Take(i).All(p => p.Name != port.Name), $"{at}/name", $"Port \"{port.Name}\" is given twice.");
+            Demand(port.Device.Length > 0 && port.Device.Length < Limits.NameBytesMax * 4, $"{at}/device", "A PCI address (0000:01:00.0) or a DPDK virtual device (net_af_packet0,iface=eth1) is needed.");
+            Demand(port.MtuBytes is >= 576 and <= 9_600, $"{at}/mtuBytes", $"MTU {port.MtuBytes} is out of range; allowed are 576 to 9600.");
+            Demand(port.RxDescriptors is >= 64 and <= 32_768, $"{at}/rxDescriptors", $"{port.RxDescriptors} is out of range; allowed are 64 to 32768.");
+            Demand(port.TxDescriptors is >= 64 and <= 32_768, $"{at}/txDescriptors", $"{port.TxDescriptors} is out of range; allowed are 64 to 32768.");
+            Demand(port.Exception == null || IsName(port.Exception), $"{at}/exception", $"\"{port.Exception}\" is not the name of a network interface.");
+        }
+
+        Demand(dataplane.WorkerCpus.Count <= Limits.WorkersMax, "/dataplane/workerCpus", $"At most {Limits.WorkersMax} workers are allowed.");
+        Demand(dataplane.FlowsPerWorker is >= Limits.FlowsPerWorkerMin and <= Limits.FlowsPerWorkerMax, "/dataplane/flowsPerWorker", $"{dataplane.FlowsPerWorker} is out of range; allowed are {Limits.FlowsPerWorkerMin} to {Limits.FlowsPerWorkerMax}.");
+        Demand(dataplane.Hugepages is "auto" or "required" or "never", "/dataplane/hugepages", $"\"{dataplane.Hugepages}\"; allowed are auto, required and never.");
+        Demand(dataplane.Idle is "auto" or "spin" or "backoff", "/dataplane/idle", $"\"{dataplane.Idle}\"; allowed are auto, spin and backoff.");
+        Demand(dataplane.SnapshotSlotBytes is null or (>= Limits.SnapshotSlotBytesMin and <= Limits.SnapshotSlotBytesMax), "/dataplane/snapshotSlotBytes", $"Allowed are {Limits.SnapshotSlotBytesMin} to {Limits.SnapshotSlotBytesMax}.");
+    }
+
+    private static FlowTimeouts Timeouts(TimeoutSettings t) => new()
+    {
+        TcpSynReceivedMs = Ms(t.TcpSynReceivedS, "tcpSynReceivedS"),
+        TcpEstablishedMs = Ms(t.TcpEstablishedS, "tcpEstablishedS"),
+        TcpFinWaitMs = Ms(t.TcpFinWaitS, "tcpFinWaitS"),
+        TcpCloseMs = Ms(t.TcpCloseS, "tcpCloseS"),
+        UdpMs = Ms(t.UdpS, "udpS"),
+    };
+
+    private static uint Ms(int seconds, string name)
+    {
+        Demand(seconds is >= 1 and <= TimeoutMaxS, $"/timeouts/{name}", $"{seconds} is out of range; allowed are 1 to {TimeoutMaxS} seconds.");
+        return (uint)seconds * 1_000;
+    }
+
+    private static bool IsName(string name) => name.Length is > 0 and <= 15 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
+
+    private static IPAddress Address(string text, string at, string what)
+    {
+        // IPAddress also takes "1" and "1.2": only the usual form is meant here.
+        bool parsed = IPAddress.TryParse(text, out IPAddress? address);
+        bool usual = parsed && (address!.AddressFamily == AddressFamily.InterNetworkV6 ? address.ScopeId == 0 && !text.Contains('[', StringComparison.Ordinal) : text.Count(c => c == '.') == 3);
+        Demand(usual, at, $"{what} \"{text}\" is not an IPv4 or IPv6 address.");
+        bool unicast = !address!.Equals(IPAddress.Any) && !address.Equals(IPAddress.IPv6Any) && !address.IsIPv6Multicast && !(address.AddressFamily == AddressFamily.InterNetwork && address.GetAddressBytes()[0] >= 224);
+        Demand(unicast, at, $"{what} {text} is not a unicast address.");
+        return address;
+    }
+
+    private static void Demand(bool condition, string pointer, string detail)
+    {
+        if (!condition)
+        {
+            throw ApiException.Invalid(pointer, detail);
+        }
+    }
+}

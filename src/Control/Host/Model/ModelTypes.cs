@@ -1,0 +1,32 @@
+using System.Net;
+using Forwarder.Abi;
+
+namespace Forwarder.Control;
+
+/// <summary>A validated interface.</summary>
+/// <param name="Name">Name.</param>
+/// <param name="Port">Index of the port.</param>
+/// <param name="Vlan">VLAN id, 0 = untagged.</param>
+/// <param name="MtuBytes">MTU of the port.</param>
+/// <param name="Addresses">Own addresses with the network that each is in.</param>
+public sealed record InterfaceModel(string Name, int Port, ushort Vlan, int MtuBytes, IReadOnlyList<(IPAddress Address, IPNetwork Network)> Addresses);
+
+/// <summary>What names a virtual service.</summary>
+public readonly record struct ServiceKey(byte Protocol, IPAddress Address, int Port)
+{
+    /// <summary>Id in paths.</summary>
+    public override string ToString() => $"{(Protocol == 6 ? "tcp" : "udp")}:{new IPEndPoint(Address, Port)}";
+}
+
+/// <summary>A validated real server.</summary>
+public sealed record ServerModel(IPAddress Address, int Port, int Weight, int Interface)
+{
+    /// <summary>Id in paths.</summary>
+    public string Id => new IPEndPoint(Address, Port).ToString();
+}
+
+/// <summary>A validated virtual service.</summary>
+public sealed record ServiceModel(ServiceKey Key, Scheduler Scheduler, int MaglevTableSize, IReadOnlyList<ServerModel> Servers);
+
+/// <summary>The whole desired state, validated.</summary>
+public sealed record DirectorModel(IReadOnlyList<InterfaceModel> Interfaces, FlowTimeouts Timeouts, IReadOnlyList<ServiceModel> Services);

@@ -1,0 +1,281 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Forwarder.Abi;
+using Forwarder.Api;
+
+namespace Forwarder.Control;
+
+/// <summary>
+/// Keeps the dataplane running: attaches to one that is there, starts it where none is, starts it again when it dies. It
+/// lives in a session of its own, so that control's end is not its end. Owns the region.
+/// </summary>
+public sealed class DataplaneSupervisor(ControlOptions options, EventLog events, ILogger<DataplaneSupervisor> log) : IDisposable
+{
+    private const int PollMs = 20, BackOffMinMs = 50, BackOffMaxMs = 5_000, StopTimeoutMs = 5_000;
+
+    private readonly Lock _lock = new();
+    private DataplaneSettings? _settings;
+    private Process? _process;
+    private int _pid, _backOffMs = BackOffMinMs;
+    private long _startDueMs;
+    private ProcessState _reported;
+
+    /// <summary>The region; null until the first configuration.</summary>
+    public Region? Region { get; private set; }
+
+    /// <summary>Times that the dataplane had to be started again.</summary>
+    public int Restarts { get; private set; }
+
+    /// <summary>Whether the dataplane's workers run.</summary>
+    public bool IsForwarding => Region != null && _pid != 0 && Region.Process.State == ProcessState.Running;
+
+    /// <summary>Pid of the dataplane, 0 = none.</summary>
+    public int Pid => _pid;
+
+    /// <summary>Takes new settings: stops a dataplane that runs with others, remakes the region where its dimensions differ.</summary>
+    public void Configure(DataplaneSettings settings)
+    {
+        lock (_lock)
+        {
+            bool first = _settings == null;
+            DataplaneConfig config = DataplanePlan.Make(settings, options.RunFolder);
+            string path = Path.Combine(options.RunFolder, "dataplane.json");
+            string json = JsonSerializer.Serialize(config, DataplaneConfigJson.Default.DataplaneConfig);
+            RegionLayout layout = DataplanePlan.Layout(settings);
+            bool running = TryAttach();
+            bool same = first && running && File.Exists(path) && Region!.Layout == layout && SameConfig(File.ReadAllText(path), json);
+            _settings = settings;
+            if (same)
+            {
+                Log.Attached(log, _pid);
+                return;
+            }
+
+            StopDataplane();
+            OpenRegion(layout);
+            File.WriteAllText(path + ".tmp", json);
+            File.Move(path + ".tmp", path, overwrite: true);
+            _backOffMs = BackOffMinMs;
+            _startDueMs = 0;
+            _reported = ProcessState.None;
+            Start();
+        }
+    }
+
+    /// <summary>Watches until cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        while (!cancellation.IsCancellationRequested)
+        {
+            lock (_lock)
+            {
+                Watch();
+            }
+
+            await Task.Delay(PollMs, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        if (options.StopDataplaneOnExit)
+        {
+            lock (_lock)
+            {
+                StopDataplane();
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _process?.Dispose();
+        Region?.Dispose();
+    }
+
+    private void Watch()
+    {
+        if (_settings == null || Region == null)
+        {
+            return;
+        }
+
+        if (_pid != 0 && !IsAlive(_pid))
+        {
+            Died();
+        }
+
+        if (_pid == 0)
+        {
+            if (!TryAttach() && options.StartDataplane && Environment.TickCount64 >= _startDueMs)
+            {
+                Restarts++;
+                Start();
+            }
+        }
+        else if (Region.Process.State != _reported && Region.Process.Pid == _pid)
+        {
+            _reported = Region.Process.State;
+            if (_reported == ProcessState.Running)
+            {
+                _backOffMs = BackOffMinMs;
+                AddExceptionAddresses();
+                events.Add("dataplane.started", $"Dataplane {_pid} forwards.", SnapshotWord.Generation(Region.Header.Accepted));
+            }
+        }
+    }
+
+    private void Died()
+    {
+        bool failed = Region!.Process.State == ProcessState.Failed;
+        string why = failed ? TextBytes.Read(Region.Process.ErrorText) : "it ended unexpectedly";
+        events.Add(failed ? "dataplane.failed" : "dataplane.died", $"Dataplane {_pid}: {why}", SnapshotWord.Generation(Region.Header.Accepted));
+        _pid = 0;
+        _reported = ProcessState.None;
+        Region.ReleaseDeadDataplane();
+        // At once the first time; an error that stays is retried less and less often.
+        _startDueMs = Environment.TickCount64 + (failed ? _backOffMs : 0);
+        _backOffMs = Math.Min(_backOffMs * 2, BackOffMaxMs);
+    }
+
+    private void Start()
+    {
+        if (!options.StartDataplane)
+        {
+            return;
+        }
+
+        // setsid: a session of its own, so that neither control's death nor a Ctrl-C reaches it.
+        ProcessStartInfo info = new("setsid", ["sh", "-c", "exec \"$0\" --config \"$1\" >>\"$2\" 2>&1 </dev/null", options.DataplanePath, Path.Combine(options.RunFolder, "dataplane.json"), Path.Combine(options.RunFolder, "dataplane.log")])
+        {
+            UseShellExecute = false,
+        };
+        _process?.Dispose();
+        _process = Process.Start(info);
+        _pid = _process?.Id ?? 0;
+        Log.Started(log, _pid, options.DataplanePath);
+    }
+
+    private bool TryAttach()
+    {
+        if (Region == null)
+        {
+            string path = Path.Combine(options.RunFolder, "region");
+            try
+            {
+                Region = File.Exists(path) ? Region.Open(path) : null;
+            }
+            catch (RegionException e)
+            {
+                Log.RegionUnusable(log, e.Message);
+            }
+        }
+
+        int pid = (int)(Region?.Process.Pid ?? 0);
+        bool runs = pid != 0 && Region!.Process.State is ProcessState.Starting or ProcessState.Running && IsAlive(pid) && IsDataplane(pid);
+        _pid = runs ? pid : 0;
+        return runs;
+    }
+
+    private void OpenRegion(RegionLayout layout)
+    {
+        string path = Path.Combine(options.RunFolder, "region");
+        if (Region != null && Region.Layout == layout && File.Exists(path))
+        {
+            return;
+        }
+
+        Region?.Dispose();
+        Region = null;
+        Region.Create(path, layout); // nobody runs: what is there is of other dimensions or another version
+        Region = Region.Open(path);
+    }
+
+    private void StopDataplane()
+    {
+        if (_pid == 0)
+        {
+            return;
+        }
+
+        using Process? process = GetProcess(_pid);
+        int pid = _pid;
+        _pid = 0;
+        if (process == null)
+        {
+            return;
+        }
+
+        Signals.Send(pid, Signals.Terminate);
+        if (!process.WaitForExit(StopTimeoutMs))
+        {
+            process.Kill();
+            process.WaitForExit(StopTimeoutMs);
+        }
+
+        Region?.ReleaseDeadDataplane();
+    }
+
+    /// <summary>Puts the interfaces' own addresses on the exception ports, for the host's own services.</summary>
+    private void AddExceptionAddresses()
+    {
+        foreach ((string device, string address) in ExceptionAddresses)
+        {
+            using Process? ip = Process.Start(new ProcessStartInfo("ip", ["addr", "replace", address, "dev", device]) { UseShellExecute = false });
+            ip?.WaitForExit(StopTimeoutMs);
+        }
+    }
+
+    /// <summary>Addresses with prefix length for each exception port; set by the owner of the state.</summary>
+    public IReadOnlyList<(string Device, string Address)> ExceptionAddresses { get; set; } = [];
+
+    private static bool SameConfig(string a, string b)
+    {
+        try
+        {
+            using JsonDocument left = JsonDocument.Parse(a), right = JsonDocument.Parse(b);
+            // The file prefix is a name only; everything else decides.
+            return JsonElement.DeepEquals(left.RootElement, right.RootElement);
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    private static Process? GetProcess(int pid)
+    {
+        try
+        {
+            return Process.GetProcessById(pid);
+        }
+        catch (ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    private static bool IsAlive(int pid)
+    {
+        try
+        {
+            // "1234 (name) S ...": a zombie forwards nothing.
+            string stat = File.ReadAllText($"/proc/{pid}/stat");
+            return stat[stat.LastIndexOf(')') + 2] is not ('Z' or 'X');
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    private static bool IsDataplane(int pid)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid}/cmdline").Contains("forwarder-dataplane", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+}
