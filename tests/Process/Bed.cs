@@ -1,0 +1,125 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Forwarder.Abi;
+
+namespace Forwarder.Process.Tests;
+
+/// <summary>
+/// A network namespace with one veth pair: dp is the dataplane's port (net_af_packet), wire is where the test plays the
+/// rest of the network. The test plays control, too: it makes the region and publishes into it.
+/// </summary>
+public sealed class Bed : IDisposable
+{
+    private const string DataplaneMacText = "02:00:00:00:00:01";
+    private static int s_number;
+    private readonly string _folder = Directory.CreateTempSubdirectory("forwarder-process-").FullName;
+    private readonly List<DataplaneProcess> _processes = [];
+
+    public Bed(int workers = 1)
+    {
+        string id = $"{Environment.ProcessId}-{Interlocked.Increment(ref s_number)}";
+        Netns = $"fwdproc-{id}";
+        Shell.Run($"ip netns add {Netns}");
+        InNetns("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1");
+        Shell.Run($"ip -n {Netns} link add dp address {DataplaneMacText} type veth peer name wire address 02:00:00:00:00:99");
+        Shell.Run($"ip -n {Netns} link set dp up");
+        Shell.Run($"ip -n {Netns} link set wire up");
+        Wire = new PacketSocket(Netns, "wire");
+        Config = new DataplaneConfig
+        {
+            RegionPath = Path.Combine(_folder, "region"),
+            FilePrefix = Netns,
+            Ports = [new PortConfig { Name = "lan", Device = "net_af_packet0,iface=dp", RxDescriptors = 512, TxDescriptors = 512 }],
+            WorkerCpus = [.. Enumerable.Repeat(Environment.ProcessorCount - 1, workers)],
+            HousekeepingCpu = 0,
+            Hugepages = "never",
+            MemoryMiB = 128,
+            Mbufs = 8192,
+            FlowsPerWorker = 65_536,
+        };
+        Region.Create(Config.RegionPath, new RegionLayout(workers, 16 << 20));
+        Region = Region.Open(Config.RegionPath);
+        Publisher = new SnapshotPublisher(Region);
+    }
+
+    /// <summary>Name of the namespace, also the dataplane's --file-prefix.</summary>
+    public string Netns { get; }
+
+    /// <summary>The other end of the dataplane's port.</summary>
+    public PacketSocket Wire { get; }
+
+    /// <summary>What the dataplane is started with.</summary>
+    public DataplaneConfig Config { get; set; }
+
+    /// <summary>The region as control sees it.</summary>
+    public Region Region { get; }
+
+    /// <summary>Control's half of the hand-over.</summary>
+    public SnapshotPublisher Publisher { get; }
+
+    /// <summary>The dataplane's MAC address, first byte lowest.</summary>
+    public static ulong DataplaneMac => TestSupport.ContentBuilder.Mac(DataplaneMacText);
+
+    /// <summary>Starts the dataplane with <see cref="Config"/>; does not wait.</summary>
+    public DataplaneProcess Start(Dictionary<string, string>? environment = null) => StartWith(JsonSerializer.Serialize(Config, DataplaneConfigJson.Default.DataplaneConfig), environment);
+
+    /// <summary>Starts the dataplane with a configuration file of this text.</summary>
+    public DataplaneProcess StartWith(string json, Dictionary<string, string>? environment = null)
+    {
+        string path = Path.Combine(_folder, "dataplane.json");
+        File.WriteAllText(path, json);
+        DataplaneProcess process = new(Netns, path, environment);
+        _processes.Add(process);
+        return process;
+    }
+
+    /// <summary>Starts the dataplane and waits until it runs.</summary>
+    public DataplaneProcess StartAndWait()
+    {
+        DataplaneProcess process = Start();
+        Wait.Until(() => process.HasExited || (Region.Process.Pid == process.Id && State == ProcessState.Running), "the dataplane runs");
+        Assert.False(process.HasExited, process.Errors);
+        return process;
+    }
+
+    /// <summary>The dataplane's state.</summary>
+    public ProcessState State => (ProcessState)Volatile.Read(ref Unsafe.As<ProcessState, uint>(ref Region.Process.State));
+
+    /// <summary>Publishes a snapshot and waits until all workers use it.</summary>
+    public ulong Publish(SnapshotContent content)
+    {
+        ulong generation = 0;
+        Wait.Until(() => Publisher.TryPublish(content, out generation), "a snapshot slot is free");
+        Wait.Until(() => Publisher.IsSeenByAllWorkers(generation), $"all workers use generation {generation}");
+        return generation;
+    }
+
+    /// <summary>Packets lost for a reason, by workers and housekeeping.</summary>
+    public ulong Drops(DropReason reason)
+    {
+        ulong sum = Region.Process.Drops[(int)reason];
+        for (int worker = 0; worker < Region.Layout.WorkerCount; worker++)
+        {
+            sum += Region.Worker(worker).Drops[(int)reason];
+        }
+
+        return sum;
+    }
+
+    /// <summary>Runs a command in the namespace.</summary>
+    public string InNetns(string command) => Shell.Run($"ip netns exec {Netns} {command}");
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (DataplaneProcess process in _processes)
+        {
+            process.Dispose();
+        }
+
+        Wire.Dispose();
+        Region.Dispose();
+        Shell.Run($"ip netns del {Netns}");
+        Directory.Delete(_folder, recursive: true);
+    }
+}

@@ -1,0 +1,95 @@
+using Forwarder.Abi;
+using Forwarder.Engine;
+using Forwarder.TestSupport;
+
+namespace Forwarder.Process.Tests;
+
+/// <summary>A dataplane over net_af_packet forwards what the test publishes.</summary>
+public sealed class ForwardingTests
+{
+    [Fact]
+    public void StartsWithoutASnapshotAndSaysWhatItSees()
+    {
+        using Bed bed = new();
+        using DataplaneProcess dataplane = bed.StartAndWait();
+        bed.Wire.Send(Lan.Segment(1000));
+        Wait.Until(() => bed.Drops(DropReason.NoSnapshot) == 1, "a frame is counted as lost for want of a snapshot");
+
+        ref PortBlock port = ref bed.Region.Port(0);
+        Assert.Equal("lan", TextBytes.Read(port.Name));
+        Assert.Equal("net_af_packet0", TextBytes.Read(port.Device));
+        Assert.Equal("net_af_packet", TextBytes.Read(port.Driver));
+        Assert.Equal(Bed.DataplaneMac, port.Mac);
+        Assert.Equal((1u, 1u, 1500u), (port.Started, port.LinkUp, port.MtuBytes));
+        Wait.Until(() => bed.Region.Port(0).RxPackets == 1, "the port's statistics follow");
+        Assert.Equal(1u, bed.Region.Process.PortCount);
+        Assert.Equal(1u, bed.Region.Worker(0).Running);
+        Assert.StartsWith("DPDK", TextBytes.Read(bed.Region.Process.DpdkVersion), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ForwardsByDirectRoutingAndChangesOnlyTheMacAddresses()
+    {
+        using Bed bed = new();
+        using DataplaneProcess dataplane = bed.StartAndWait();
+        bed.Publish(Lan.Content());
+        byte[] sent = Lan.Segment(1000), received = Lan.Forward(bed, 1000); // waits in the dataplane for ARP
+        Assert.Contains(Lan.Destination(received), Lan.Servers.Select(Lan.MacOf));
+        Assert.Equal(Bed.DataplaneMac, Lan.Source(received));
+        Assert.Equal(sent[12..], received[12..]);
+
+        Lan.Resolve(bed);
+        ulong server = Lan.Destination(received);
+        for (int i = 0; i < 100; i++)
+        {
+            Assert.Equal(server, Lan.Destination(Lan.Forward(bed, 1000, Wire.Ack)));
+        }
+
+        WorkerCounters counters = bed.Region.Worker(0).Counters;
+        Assert.Equal(1ul, counters.FlowsCreated);
+        Assert.Equal(100ul, counters.FlowHits);
+        Assert.Equal(counters.RxPackets, counters.ForwardedPackets + counters.PuntedPackets + counters.QueuedPackets + SumOfDrops(bed));
+    }
+
+    [Fact]
+    public void AnswersArpAndEchoForTheVip()
+    {
+        using Bed bed = new();
+        using DataplaneProcess dataplane = bed.StartAndWait();
+        bed.Publish(Lan.Content());
+        bed.Wire.Drain();
+        bed.Wire.Send(Lan.Arp(1, Lan.Client, Lan.Vip, Lan.MacOf(Lan.Client), 0xFFFF_FFFF_FFFF));
+        byte[] reply = bed.Wire.Receive(f => Lan.EtherType(f) == 0x0806 && f[21] == 2, "ARP reply for the VIP");
+        Assert.Equal(Lan.Arp(2, Lan.Vip, Lan.Client, Bed.DataplaneMac, Lan.MacOf(Lan.Client))[..42], reply[..42]);
+        Assert.Equal(1ul, bed.Region.Process.SlowPath.ArpAnswered);
+    }
+
+    [Fact]
+    public void ListsItsFlows()
+    {
+        using Bed bed = new();
+        using DataplaneProcess dataplane = bed.StartAndWait();
+        bed.Publish(Lan.Content());
+        for (int port = 2000; port < 2010; port++)
+        {
+            Lan.Forward(bed, port);
+        }
+
+        List<FlowRecord> flows = FlowQuery.All(bed.Region);
+        Assert.Equal(Enumerable.Range(2000, 10), flows.Select(f => (int)System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(f.ClientPort)).Order());
+        Assert.All(flows, f => Assert.Equal((FlowState.SynReceived, (byte)4, (ushort)1, ContentBuilder.Words(Lan.Client).High), (f.State, f.IpVersion, f.Service, f.ClientHigh)));
+        Assert.All(flows, f => Assert.InRange(f.RemainingMs, 50_000u, 60_500u));
+        Assert.Equal(10ul, bed.Region.ServerCounters(0).ToArray().Aggregate(0ul, (sum, s) => sum + s.InactiveConnections));
+    }
+
+    private static ulong SumOfDrops(Bed bed)
+    {
+        ulong sum = 0;
+        for (int i = 0; i < DropCounters.Count; i++)
+        {
+            sum += bed.Region.Worker(0).Drops[i];
+        }
+
+        return sum;
+    }
+}
