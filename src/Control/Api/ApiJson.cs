@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Forwarder.Api;
 
-/// <summary>JSON of the API: camelCase; unknown members in requests are refused, nulls are left out of answers.</summary>
+/// <summary>JSON of the API (source-generated, which keeps a property's default only if it has a setter): camelCase; unknown members in requests are refused, nulls are left out of answers.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     WriteIndented = true,

@@ -4,8 +4,8 @@ namespace Forwarder.Api;
 public sealed record ConnectionList
 {
     /// <summary>Flows.</summary>
-    public IReadOnlyList<ConnectionView> Connections { get; init; } = [];
+    public IReadOnlyList<ConnectionView> Connections { get; set; } = [];
 
     /// <summary>Cursor of the next page, null = last.</summary>
-    public string? Next { get; init; }
+    public string? Next { get; set; }
 }

@@ -19,8 +19,8 @@ public sealed record ConnectionView
     public required string Server { get; init; }
 
     /// <summary>Seconds until it expires if it stays idle.</summary>
-    public double ExpiresS { get; init; }
+    public double ExpiresS { get; set; }
 
     /// <summary>Worker that owns it.</summary>
-    public int Worker { get; init; }
+    public int Worker { get; set; }
 }

@@ -7,35 +7,35 @@ public sealed record DataplaneView
     public required string State { get; init; }
 
     /// <summary>Process id, 0 = none.</summary>
-    public int Pid { get; init; }
+    public int Pid { get; set; }
 
     /// <summary>Seconds since start.</summary>
-    public double UptimeS { get; init; }
+    public double UptimeS { get; set; }
 
     /// <summary>Why it could not start or was refused.</summary>
-    public string? Error { get; init; }
+    public string? Error { get; set; }
 
     /// <summary>DPDK's version.</summary>
-    public string? DpdkVersion { get; init; }
+    public string? DpdkVersion { get; set; }
 
     /// <summary>Sealed against allocation.</summary>
-    public bool Sealed { get; init; }
+    public bool Sealed { get; set; }
 
     /// <summary>Must be 0.</summary>
-    public ulong AllocatedBytesSinceSeal { get; init; }
+    public ulong AllocatedBytesSinceSeal { get; set; }
 
     /// <summary>Must be 0.</summary>
-    public ulong CollectionsSinceSeal { get; init; }
+    public ulong CollectionsSinceSeal { get; set; }
 
     /// <summary>Memory is in hugepages.</summary>
-    public bool Hugepages { get; init; }
+    public bool Hugepages { get; set; }
 
     /// <summary>mbufs.</summary>
-    public ulong MbufCount { get; init; }
+    public ulong MbufCount { get; set; }
 
     /// <summary>mbufs free.</summary>
-    public ulong MbufAvailable { get; init; }
+    public ulong MbufAvailable { get; set; }
 
     /// <summary>Times that control had to start it again.</summary>
-    public int Restarts { get; init; }
+    public int Restarts { get; set; }
 }

@@ -4,14 +4,14 @@ namespace Forwarder.Api;
 public sealed record DesiredState
 {
     /// <summary>Ports, workers and memory. A change here restarts the dataplane.</summary>
-    public DataplaneSettings Dataplane { get; init; } = new();
+    public DataplaneSettings Dataplane { get; set; } = new();
 
     /// <summary>Layer-3 interfaces and the director's own addresses.</summary>
-    public IReadOnlyList<InterfaceSettings> Interfaces { get; init; } = [];
+    public IReadOnlyList<InterfaceSettings> Interfaces { get; set; } = [];
 
     /// <summary>Time-outs of idle flows.</summary>
-    public TimeoutSettings Timeouts { get; init; } = new();
+    public TimeoutSettings Timeouts { get; set; } = new();
 
     /// <summary>Virtual services.</summary>
-    public IReadOnlyList<VirtualService> Services { get; init; } = [];
+    public IReadOnlyList<VirtualService> Services { get; set; } = [];
 }

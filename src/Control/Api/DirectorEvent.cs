@@ -4,10 +4,10 @@ namespace Forwarder.Api;
 public sealed record DirectorEvent
 {
     /// <summary>Number.</summary>
-    public long Sequence { get; init; }
+    public long Sequence { get; set; }
 
     /// <summary>When.</summary>
-    public DateTimeOffset Time { get; init; }
+    public DateTimeOffset Time { get; set; }
 
     /// <summary>config.changed, dataplane.started, dataplane.failed, dataplane.died, snapshot.accepted, snapshot.rejected, neighbour.changed, port.link.</summary>
     public required string Kind { get; init; }
@@ -16,5 +16,5 @@ public sealed record DirectorEvent
     public required string Message { get; init; }
 
     /// <summary>Generation in force.</summary>
-    public ulong Generation { get; init; }
+    public ulong Generation { get; set; }
 }

@@ -10,8 +10,8 @@ public sealed record InterfaceSettings
     public required string Port { get; init; }
 
     /// <summary>VLAN id 1 to 4094, or null for untagged frames.</summary>
-    public int? Vlan { get; init; }
+    public int? Vlan { get; set; }
 
     /// <summary>The director's own addresses with prefix length: "172.16.58.2/16", "fd20::11/64".</summary>
-    public IReadOnlyList<string> Addresses { get; init; } = [];
+    public IReadOnlyList<string> Addresses { get; set; } = [];
 }

@@ -13,8 +13,8 @@ public sealed record NeighbourView
     public required string State { get; init; }
 
     /// <summary>MAC address, if known.</summary>
-    public string? Mac { get; init; }
+    public string? Mac { get; set; }
 
     /// <summary>Real servers (service id and server id) that are reached by it.</summary>
-    public IReadOnlyList<string> UsedBy { get; init; } = [];
+    public IReadOnlyList<string> UsedBy { get; set; } = [];
 }

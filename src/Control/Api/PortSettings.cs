@@ -10,17 +10,17 @@ public sealed record PortSettings
     public required string Device { get; init; }
 
     /// <summary>MTU in bytes, 576 to 9,600.</summary>
-    public int MtuBytes { get; init; } = 1500;
+    public int MtuBytes { get; set; } = 1500;
 
     /// <summary>Takes all frames instead of using MAC filters.</summary>
-    public bool Promiscuous { get; init; }
+    public bool Promiscuous { get; set; }
 
     /// <summary>Descriptors of each Rx queue, 64 to 32,768.</summary>
-    public int RxDescriptors { get; init; } = 1024;
+    public int RxDescriptors { get; set; } = 1024;
 
     /// <summary>Descriptors of each Tx queue, 64 to 32,768.</summary>
-    public int TxDescriptors { get; init; } = 1024;
+    public int TxDescriptors { get; set; } = 1024;
 
     /// <summary>Name of the exception port (TAP) towards the host's kernel, or null for none.</summary>
-    public string? Exception { get; init; }
+    public string? Exception { get; set; }
 }

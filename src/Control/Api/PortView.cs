@@ -4,7 +4,7 @@ namespace Forwarder.Api;
 public sealed record PortView
 {
     /// <summary>Index.</summary>
-    public int Index { get; init; }
+    public int Index { get; set; }
 
     /// <summary>Name.</summary>
     public required string Name { get; init; }
@@ -19,38 +19,38 @@ public sealed record PortView
     public required string Mac { get; init; }
 
     /// <summary>Exception port (TAP) in the host's kernel.</summary>
-    public string? Exception { get; init; }
+    public string? Exception { get; set; }
 
     /// <summary>Link.</summary>
-    public bool LinkUp { get; init; }
+    public bool LinkUp { get; set; }
 
     /// <summary>Speed in Mbit/s.</summary>
-    public int SpeedMbps { get; init; }
+    public int SpeedMbps { get; set; }
 
     /// <summary>MTU.</summary>
-    public int MtuBytes { get; init; }
+    public int MtuBytes { get; set; }
 
     /// <summary>Takes all frames.</summary>
-    public bool Promiscuous { get; init; }
+    public bool Promiscuous { get; set; }
 
     /// <summary>Rx queues.</summary>
-    public int RxQueues { get; init; }
+    public int RxQueues { get; set; }
 
     /// <summary>Tx queues.</summary>
-    public int TxQueues { get; init; }
+    public int TxQueues { get; set; }
 
     /// <summary>NUMA node, -1 = any.</summary>
-    public int NumaNode { get; init; }
+    public int NumaNode { get; set; }
 
     /// <summary>Rx offloads in use.</summary>
-    public IReadOnlyList<string> RxOffloads { get; init; } = [];
+    public IReadOnlyList<string> RxOffloads { get; set; } = [];
 
     /// <summary>Tx offloads in use.</summary>
-    public IReadOnlyList<string> TxOffloads { get; init; } = [];
+    public IReadOnlyList<string> TxOffloads { get; set; } = [];
 
     /// <summary>DPDK's basic statistics.</summary>
-    public IReadOnlyDictionary<string, ulong> Statistics { get; init; } = new Dictionary<string, ulong>();
+    public IReadOnlyDictionary<string, ulong> Statistics { get; set; } = new Dictionary<string, ulong>();
 
     /// <summary>DPDK's extended statistics.</summary>
-    public IReadOnlyDictionary<string, ulong> ExtendedStatistics { get; init; } = new Dictionary<string, ulong>();
+    public IReadOnlyDictionary<string, ulong> ExtendedStatistics { get; set; } = new Dictionary<string, ulong>();
 }

@@ -10,11 +10,11 @@ public sealed record Problem
     public required string Title { get; init; }
 
     /// <summary>HTTP status.</summary>
-    public int Status { get; init; }
+    public int Status { get; set; }
 
     /// <summary>What was wrong, and what is allowed.</summary>
     public required string Detail { get; init; }
 
     /// <summary>JSON pointer of the field at fault (RFC 6901), e.g. /services/0/servers/1/weight.</summary>
-    public string? Pointer { get; init; }
+    public string? Pointer { get; set; }
 }

@@ -7,11 +7,11 @@ public sealed record RealServer
     public required string Address { get; init; }
 
     /// <summary>Port; null or 0 = that of the service. Direct routing cannot translate it: another value is refused.</summary>
-    public int? Port { get; init; }
+    public int? Port { get; set; }
 
     /// <summary>Weight 0 to 65,535; 0 = no new flows.</summary>
-    public int Weight { get; init; } = 1;
+    public int Weight { get; set; } = 1;
 
     /// <summary>Forwarding method: "dr".</summary>
-    public string Method { get; init; } = "dr";
+    public string Method { get; set; } = "dr";
 }

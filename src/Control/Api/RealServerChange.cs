@@ -4,8 +4,8 @@ namespace Forwarder.Api;
 public sealed record RealServerChange
 {
     /// <summary>Weight 0 to 65,535.</summary>
-    public int? Weight { get; init; }
+    public int? Weight { get; set; }
 
     /// <summary>Forwarding method.</summary>
-    public string? Method { get; init; }
+    public string? Method { get; set; }
 }

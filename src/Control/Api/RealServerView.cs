@@ -10,26 +10,26 @@ public sealed record RealServerView
     public required string Address { get; init; }
 
     /// <summary>Port.</summary>
-    public int Port { get; init; }
+    public int Port { get; set; }
 
     /// <summary>Weight.</summary>
-    public int Weight { get; init; }
+    public int Weight { get; set; }
 
     /// <summary>Forwarding method: "dr".</summary>
     public required string Method { get; init; }
 
     /// <summary>IPVS's ActiveConn: established TCP and live UDP flows.</summary>
-    public long ActiveConnections { get; init; }
+    public long ActiveConnections { get; set; }
 
     /// <summary>IPVS's InActConn: other flows still in the table.</summary>
-    public long InactiveConnections { get; init; }
+    public long InactiveConnections { get; set; }
 
     /// <summary>State of its MAC address: none, incomplete, reachable, stale, failed.</summary>
     public required string Neighbour { get; init; }
 
     /// <summary>MAC address, if known.</summary>
-    public string? Mac { get; init; }
+    public string? Mac { get; set; }
 
     /// <summary>Counters.</summary>
-    public TrafficView Traffic { get; init; } = new();
+    public TrafficView Traffic { get; set; } = new();
 }

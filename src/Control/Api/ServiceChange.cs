@@ -4,8 +4,8 @@ namespace Forwarder.Api;
 public sealed record ServiceChange
 {
     /// <summary>"wlc" or "mh".</summary>
-    public string? Scheduler { get; init; }
+    public string? Scheduler { get; set; }
 
     /// <summary>A prime from 251 to 655,373.</summary>
-    public int? MaglevTableSize { get; init; }
+    public int? MaglevTableSize { get; set; }
 }

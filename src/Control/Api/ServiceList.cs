@@ -4,8 +4,8 @@ namespace Forwarder.Api;
 public sealed record ServiceList
 {
     /// <summary>Generation of the snapshot in force.</summary>
-    public ulong Generation { get; init; }
+    public ulong Generation { get; set; }
 
     /// <summary>Virtual services, sorted by id.</summary>
-    public IReadOnlyList<ServiceView> Services { get; init; } = [];
+    public IReadOnlyList<ServiceView> Services { get; set; } = [];
 }

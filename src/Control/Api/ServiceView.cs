@@ -13,17 +13,17 @@ public sealed record ServiceView
     public required string Address { get; init; }
 
     /// <summary>Port.</summary>
-    public int Port { get; init; }
+    public int Port { get; set; }
 
     /// <summary>"wlc" or "mh".</summary>
     public required string Scheduler { get; init; }
 
     /// <summary>Entries of its Maglev table.</summary>
-    public int MaglevTableSize { get; init; }
+    public int MaglevTableSize { get; set; }
 
     /// <summary>Counters, real servers that were removed included.</summary>
-    public TrafficView Traffic { get; init; } = new();
+    public TrafficView Traffic { get; set; } = new();
 
     /// <summary>Real servers.</summary>
-    public IReadOnlyList<RealServerView> Servers { get; init; } = [];
+    public IReadOnlyList<RealServerView> Servers { get; set; } = [];
 }

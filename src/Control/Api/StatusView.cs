@@ -7,32 +7,32 @@ public sealed record StatusView
     public required string Version { get; init; }
 
     /// <summary>Seconds since control started.</summary>
-    public double UptimeS { get; init; }
+    public double UptimeS { get; set; }
 
     /// <summary>Newest snapshot.</summary>
-    public ulong PublishedGeneration { get; init; }
+    public ulong PublishedGeneration { get; set; }
 
     /// <summary>Snapshot in force.</summary>
-    public ulong AcceptedGeneration { get; init; }
+    public ulong AcceptedGeneration { get; set; }
 
     /// <summary>Why the dataplane refused the newest snapshot, if it did.</summary>
-    public string? RejectedReason { get; init; }
+    public string? RejectedReason { get; set; }
 
     /// <summary>The dataplane process.</summary>
     public required DataplaneView Dataplane { get; init; }
 
     /// <summary>Virtual services.</summary>
-    public int Services { get; init; }
+    public int Services { get; set; }
 
     /// <summary>Real servers.</summary>
-    public int Servers { get; init; }
+    public int Servers { get; set; }
 
     /// <summary>Workers.</summary>
-    public IReadOnlyList<WorkerView> Workers { get; init; } = [];
+    public IReadOnlyList<WorkerView> Workers { get; set; } = [];
 
     /// <summary>Resident memory of control.</summary>
-    public long ResidentBytes { get; init; }
+    public long ResidentBytes { get; set; }
 
     /// <summary>Bytes of the newest snapshot.</summary>
-    public long SnapshotBytes { get; init; }
+    public long SnapshotBytes { get; set; }
 }

@@ -4,17 +4,17 @@ namespace Forwarder.Api;
 public sealed record TimeoutSettings
 {
     /// <summary>TCP, only the client's SYN seen.</summary>
-    public int TcpSynReceivedS { get; init; } = 60;
+    public int TcpSynReceivedS { get; set; } = 60;
 
     /// <summary>TCP, established.</summary>
-    public int TcpEstablishedS { get; init; } = 900;
+    public int TcpEstablishedS { get; set; } = 900;
 
     /// <summary>TCP, after the client's FIN.</summary>
-    public int TcpFinWaitS { get; init; } = 120;
+    public int TcpFinWaitS { get; set; } = 120;
 
     /// <summary>TCP, after a reset.</summary>
-    public int TcpCloseS { get; init; } = 10;
+    public int TcpCloseS { get; set; } = 10;
 
     /// <summary>UDP.</summary>
-    public int UdpS { get; init; } = 300;
+    public int UdpS { get; set; } = 300;
 }

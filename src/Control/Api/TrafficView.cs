@@ -4,20 +4,20 @@ namespace Forwarder.Api;
 public sealed record TrafficView
 {
     /// <summary>Flows ever scheduled.</summary>
-    public long Connections { get; init; }
+    public long Connections { get; set; }
 
     /// <summary>Packets from clients.</summary>
-    public long Packets { get; init; }
+    public long Packets { get; set; }
 
     /// <summary>Bytes from clients, from the IP header on.</summary>
-    public long Bytes { get; init; }
+    public long Bytes { get; set; }
 
     /// <summary>Flows per second.</summary>
-    public double ConnectionsPerSecond { get; init; }
+    public double ConnectionsPerSecond { get; set; }
 
     /// <summary>Packets per second.</summary>
-    public double PacketsPerSecond { get; init; }
+    public double PacketsPerSecond { get; set; }
 
     /// <summary>Bytes per second.</summary>
-    public double BytesPerSecond { get; init; }
+    public double BytesPerSecond { get; set; }
 }

@@ -13,11 +13,11 @@ public sealed record VirtualService
     public required int Port { get; init; }
 
     /// <summary>"wlc" (default, as ipvsadm) or "mh" (Maglev; "maglev" is accepted and kept as "mh").</summary>
-    public string Scheduler { get; init; } = "wlc";
+    public string Scheduler { get; set; } = "wlc";
 
     /// <summary>Entries of the Maglev table, a prime from 251 to 655,373; null = 65,537.</summary>
-    public int? MaglevTableSize { get; init; }
+    public int? MaglevTableSize { get; set; }
 
     /// <summary>Real servers.</summary>
-    public IReadOnlyList<RealServer> Servers { get; init; } = [];
+    public IReadOnlyList<RealServer> Servers { get; set; } = [];
 }

@@ -75,9 +75,9 @@ public static unsafe class Program
         Housekeeping housekeeping = new(native, region, launcher, config);
         bool resumed = housekeeping.Resume();
         launcher.Launch();
+        Console.Error.WriteLine($"forwarder-dataplane: running, pid {Environment.ProcessId}, {config.WorkerCpus.Count} worker(s), {config.Ports.Count} port(s){(resumed ? $", resumed generation {SnapshotWord.Generation(region.Header.Accepted)}" : "")}");
         housekeeping.Seal();
         SetState(region, ProcessState.Running);
-        Console.Error.WriteLine($"forwarder-dataplane: running, pid {Environment.ProcessId}, {config.WorkerCpus.Count} worker(s), {config.Ports.Count} port(s){(resumed ? $", resumed generation {SnapshotWord.Generation(region.Header.Accepted)}" : "")}");
         housekeeping.Run(ref s_stop);
         launcher.Stop();
         SetState(region, ProcessState.Stopped);

@@ -11,7 +11,7 @@ namespace Forwarder.Control;
 /// <summary>Makes the API's views from the state in force and the region's counters.</summary>
 public sealed class Views(DirectorState state, SnapshotCompiler compiler, DataplaneSupervisor supervisor, CounterBases counters)
 {
-    private static readonly long s_startedMs = Environment.TickCount64;
+    private static readonly DateTime s_started = System.Diagnostics.Process.GetCurrentProcess().StartTime;
 
     /// <summary>All services.</summary>
     public ServiceList Services()
@@ -37,7 +37,7 @@ public sealed class Views(DirectorState state, SnapshotCompiler compiler, Datapl
         return new StatusView
         {
             Version = Assembly.GetExecutingAssembly().GetName().Version?.ToString(3) ?? "",
-            UptimeS = (Environment.TickCount64 - s_startedMs) / 1000.0,
+            UptimeS = (DateTime.Now - s_started).TotalSeconds,
             PublishedGeneration = current.Generation,
             AcceptedGeneration = accepted,
             RejectedReason = rejected ? $"{(SnapshotFault)region!.Header.RejectedFault}, entry {region.Header.RejectedIndex}" : null,

@@ -22,7 +22,7 @@ public sealed record DataplaneConfig
     public required int HousekeepingCpu { get; init; }
 
     /// <summary>Hugepages: "auto" uses them where they are reserved, "required" refuses to start without, "never" does without.</summary>
-    public string Hugepages { get; init; } = "auto";
+    public string Hugepages { get; set; } = "auto";
 
     /// <summary>Memory of DPDK in MiB.</summary>
     public required int MemoryMiB { get; init; }
@@ -34,8 +34,8 @@ public sealed record DataplaneConfig
     public required int FlowsPerWorker { get; init; }
 
     /// <summary>What a worker does that finds no packet: "spin", "backoff" (sleeps up to 50 µs), or "auto": backoff if a port is virtual.</summary>
-    public string Idle { get; init; } = "auto";
+    public string Idle { get; set; } = "auto";
 
     /// <summary>Further arguments for DPDK's EAL.</summary>
-    public IReadOnlyList<string> EalArguments { get; init; } = [];
+    public IReadOnlyList<string> EalArguments { get; set; } = [];
 }

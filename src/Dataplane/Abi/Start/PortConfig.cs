@@ -10,17 +10,17 @@ public sealed record PortConfig
     public required string Device { get; init; }
 
     /// <summary>MTU in bytes.</summary>
-    public int MtuBytes { get; init; } = 1500;
+    public int MtuBytes { get; set; } = 1500;
 
     /// <summary>Whether the port takes all frames; otherwise MAC filters are programmed.</summary>
-    public bool Promiscuous { get; init; }
+    public bool Promiscuous { get; set; }
 
     /// <summary>Descriptors of each Rx and Tx queue.</summary>
-    public int RxDescriptors { get; init; } = 1024;
+    public int RxDescriptors { get; set; } = 1024;
 
     /// <summary>Descriptors of each Tx queue.</summary>
-    public int TxDescriptors { get; init; } = 1024;
+    public int TxDescriptors { get; set; } = 1024;
 
     /// <summary>Name of the exception port (TAP) in the host's kernel, or null for none.</summary>
-    public string? Exception { get; init; }
+    public string? Exception { get; set; }
 }

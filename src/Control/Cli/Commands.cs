@@ -1,0 +1,203 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Forwarder.Api;
+
+namespace Forwarder.Cli;
+
+/// <summary>fwdctl's commands.</summary>
+public static class Commands
+{
+    private static readonly Option<string?> s_socket = new("--socket") { Description = "Socket of the API (default FORWARDER_SOCKET, else /run/forwarder/api.sock)", Recursive = true };
+    private static readonly Option<bool> s_json = new("--json") { Description = "The API's answer as it is", Recursive = true };
+
+    /// <summary>The whole command line.</summary>
+    public static RootCommand Root()
+    {
+        RootCommand root = new("Sets up and watches a Forwarder director.") { s_socket, s_json };
+        root.Add(Services());
+        root.Add(Servers());
+        root.Add(Show("status", "The director as a whole", "v1/status", Status));
+        root.Add(Show("ports", "Ports and their link", "v1/ports", Ports));
+        root.Add(Show("workers", "Forwarding workers", "v1/workers", Workers));
+        root.Add(Show("neighbours", "MAC addresses of real servers", "v1/neighbours", Neighbours));
+        root.Add(Show("stats", "Counters, and packets lost by reason", "v1/counters", Stats));
+        root.Add(Show("connections", "Flows (the first page; --json has the cursor of the next)", "v1/connections", Connections));
+        root.Add(Action("zero", "Start the counters from 0", (api, _) => api.Change(HttpMethod.Post, "v1/counters/zero")));
+        root.Add(Action("events", "Follow what happens", Events));
+        root.Add(Config());
+        root.Add(new Command("ipvsadm", "ipvsadm's own command line: fwdctl ipvsadm -L -n"));
+        return root;
+    }
+
+    private static Command Action(string name, string description, Action<ApiClient, ParseResult> run, params Symbol[] symbols)
+    {
+        Command command = new(name, description);
+        foreach (Symbol symbol in symbols)
+        {
+            if (symbol is Argument argument)
+            {
+                command.Add(argument);
+            }
+            else
+            {
+                command.Add((Option)symbol);
+            }
+        }
+
+        command.SetAction(parsed =>
+        {
+            using ApiClient api = new(parsed.GetValue(s_socket));
+            run(api, parsed);
+        });
+        return command;
+    }
+
+    private static Command Show(string name, string description, string path, Action<string> print) => Action(name, description, (api, parsed) =>
+    {
+        string body = api.GetText(path);
+        if (parsed.GetValue(s_json))
+        {
+            Console.WriteLine(body);
+        }
+        else
+        {
+            print(body);
+        }
+    });
+
+    private static Command Services()
+    {
+        Argument<string> id = new("id") { Description = "Virtual service, for example tcp:172.16.58.1:80" };
+        Option<string> scheduler = new("--scheduler", "-s") { Description = "wlc or mh (Maglev)", DefaultValueFactory = _ => "wlc" };
+        Option<string?> newScheduler = new("--scheduler", "-s") { Description = "wlc or mh (Maglev)" };
+        Option<int?> size = new("--maglev-table-size") { Description = "A prime from 251 to 655373" };
+        Command service = new("service", "Virtual services");
+        service.Add(Show("list", "All virtual services", "v1/services", ServiceList));
+        service.Add(Action("show", "One virtual service", (api, p) => Console.WriteLine(api.GetText(ApiClient.ServicePath(p.GetValue(id)!))), id));
+        service.Add(Action("add", "Add a virtual service", (api, p) => Change(api, p, HttpMethod.Post, "v1/services", ApiClient.Json(NewService(p.GetValue(id)!, p.GetValue(scheduler)!, p.GetValue(size)), ApiJson.Default.VirtualService)), id, scheduler, size));
+        service.Add(Action("edit", "Change a virtual service", (api, p) => Change(api, p, HttpMethod.Patch, ApiClient.ServicePath(p.GetValue(id)!), ApiClient.Json(new ServiceChange { Scheduler = p.GetValue(newScheduler), MaglevTableSize = p.GetValue(size) }, ApiJson.Default.ServiceChange)), id, newScheduler, size));
+        service.Add(Action("delete", "Remove a virtual service", (api, p) => Change(api, p, HttpMethod.Delete, ApiClient.ServicePath(p.GetValue(id)!), null), id));
+        return service;
+    }
+
+    private static Command Servers()
+    {
+        Argument<string> service = new("service") { Description = "Virtual service, for example tcp:172.16.58.1:80" };
+        Argument<string> server = new("server") { Description = "Real server: its address, or address:port" };
+        Option<int> weight = new("--weight", "-w") { Description = "0 to 65535; 0 = no new flows", DefaultValueFactory = _ => 1 };
+        Command command = new("server", "Real servers of a virtual service");
+        command.Add(Action("list", "Real servers", (api, p) => PrintServers(api.Get(ApiClient.ServicePath(p.GetValue(service)!), ApiJson.Default.ServiceView)), service));
+        command.Add(Action("add", "Add a real server", (api, p) => Change(api, p, HttpMethod.Post, ApiClient.ServicePath(p.GetValue(service)!) + "/servers", ApiClient.Json(new RealServer { Address = Address(p.GetValue(server)!), Weight = p.GetValue(weight) }, ApiJson.Default.RealServer)), service, server, weight));
+        command.Add(Action("edit", "Change a real server's weight", (api, p) => Change(api, p, HttpMethod.Patch, ServerPath(p.GetValue(service)!, p.GetValue(server)!), ApiClient.Json(new RealServerChange { Weight = p.GetValue(weight) }, ApiJson.Default.RealServerChange)), service, server, weight));
+        command.Add(Action("delete", "Remove a real server", (api, p) => Change(api, p, HttpMethod.Delete, ServerPath(p.GetValue(service)!, p.GetValue(server)!), null), service, server));
+        return command;
+    }
+
+    private static Command Config()
+    {
+        Argument<string> file = new("file") { Description = "File with the whole desired state (JSON)" };
+        Command config = new("config", "The whole desired state");
+        config.Add(Action("get", "Print it", (api, _) => Console.WriteLine(api.GetText("v1/config"))));
+        config.Add(Action("diff", "What applying a file would change; exit code 0 = nothing", (api, p) => ConfigDiff.Print(Console.Out, api.GetText("v1/config"), ReadFile(p.GetValue(file)!)), file));
+        config.Add(Action("apply", "Put a file in force, all of it or nothing", (api, p) =>
+        {
+            (string _, string? etag) = api.GetWithETag("v1/config");
+            Change(api, p, HttpMethod.Put, "v1/config", ReadFile(p.GetValue(file)!), etag);
+        }, file));
+        return config;
+    }
+
+    private static void Change(ApiClient api, ParseResult parsed, HttpMethod method, string path, string? body, string? ifMatch = null)
+    {
+        string answer = api.Change(method, path, body, ifMatch);
+        ChangeResult result = JsonSerializer.Deserialize(answer, ApiJson.Default.ChangeResult)!;
+        Console.WriteLine(parsed.GetValue(s_json) ? answer : $"Generation {result.Generation}{(result.Applied ? " is in force." : $": {result.Note}")}");
+    }
+
+    private static VirtualService NewService(string id, string scheduler, int? size)
+    {
+        string[] parts = id.Split(':', 2);
+        return parts.Length == 2 && System.Net.IPEndPoint.TryParse(parts[1], out System.Net.IPEndPoint? end)
+            ? new VirtualService { Protocol = parts[0], Address = end.Address.ToString(), Port = end.Port, Scheduler = scheduler, MaglevTableSize = size }
+            : throw new CliException($"{id} does not name a virtual service: tcp:172.16.58.1:80 or tcp:[fd20::100]:80 does.", CliException.Usage);
+    }
+
+    private static string Address(string server) => System.Net.IPAddress.TryParse(server, out System.Net.IPAddress? address) ? address.ToString()
+        : System.Net.IPEndPoint.TryParse(server, out System.Net.IPEndPoint? end) ? end.Address.ToString()
+        : throw new CliException($"{server} is not an address.", CliException.Usage);
+
+    private static string ServerPath(string service, string server) => ApiClient.ServerPath(service, System.Net.IPAddress.TryParse(server, out System.Net.IPAddress? address)
+        ? new System.Net.IPEndPoint(address, System.Net.IPEndPoint.Parse(service[(service.IndexOf(':', StringComparison.Ordinal) + 1)..]).Port).ToString()
+        : server);
+
+    private static string ReadFile(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CliException(e.Message);
+        }
+    }
+
+    private static void Events(ApiClient api, ParseResult parsed)
+    {
+        using StreamReader reader = api.Open("v1/events");
+        for (string? line = reader.ReadLine(); line != null; line = reader.ReadLine())
+        {
+            if (line.StartsWith("data: ", StringComparison.Ordinal))
+            {
+                DirectorEvent e = JsonSerializer.Deserialize(line["data: ".Length..], ApiJson.Default.DirectorEvent)!;
+                Console.WriteLine(parsed.GetValue(s_json) ? line["data: ".Length..] : $"{e.Time:HH:mm:ss.fff}  {e.Kind}  {e.Message}");
+            }
+        }
+    }
+
+    private static void ServiceList(string body)
+    {
+        IReadOnlyList<ServiceView> services = JsonSerializer.Deserialize(body, ApiJson.Default.ServiceList)!.Services;
+        Table.Print(Console.Out, ["SERVICE", "SCHEDULER", "SERVERS", "ACTIVE", "INACTIVE", "CONNECTIONS", "PACKETS"],
+            services.Select(s => (string[])[s.Id, s.Scheduler, N(s.Servers.Count), N(s.Servers.Sum(r => r.ActiveConnections)), N(s.Servers.Sum(r => r.InactiveConnections)), N(s.Traffic.Connections), N(s.Traffic.Packets)]));
+    }
+
+    private static void PrintServers(ServiceView service) => Table.Print(Console.Out, ["SERVER", "METHOD", "WEIGHT", "ACTIVE", "INACTIVE", "CONNECTIONS", "PACKETS", "NEIGHBOUR"],
+        service.Servers.Select(s => (string[])[s.Id, s.Method, N(s.Weight), N(s.ActiveConnections), N(s.InactiveConnections), N(s.Traffic.Connections), N(s.Traffic.Packets), $"{s.Neighbour} {s.Mac}".TrimEnd()]));
+
+    private static void Status(string body)
+    {
+        StatusView s = JsonSerializer.Deserialize(body, ApiJson.Default.StatusView)!;
+        string uptime = s.Dataplane.UptimeS.ToString("0", CultureInfo.InvariantCulture);
+        Console.WriteLine($"Forwarder {s.Version}: generation {s.AcceptedGeneration} in force, {s.PublishedGeneration} published; {s.Services} virtual services, {s.Servers} real servers");
+        Console.WriteLine($"Dataplane: {s.Dataplane.State}, pid {s.Dataplane.Pid}, up {uptime} s, {s.Dataplane.DpdkVersion}, {(s.Dataplane.Hugepages ? "hugepages" : "no hugepages")}, {s.Dataplane.MbufAvailable} of {s.Dataplane.MbufCount} mbufs free, restarted {s.Dataplane.Restarts} times");
+        Console.WriteLine($"Seal: {(s.Dataplane.Sealed ? "closed" : "open")}, {s.Dataplane.AllocatedBytesSinceSeal} bytes allocated, {s.Dataplane.CollectionsSinceSeal} collections");
+        if (s.Dataplane.Error != null || s.RejectedReason != null)
+        {
+            Console.WriteLine($"Error: {s.Dataplane.Error ?? s.RejectedReason}");
+        }
+    }
+
+    private static void Ports(string body) => Table.Print(Console.Out, ["PORT", "DEVICE", "DRIVER", "MAC", "LINK", "MTU", "RX PACKETS", "TX PACKETS", "MISSED", "EXCEPTION"],
+        JsonSerializer.Deserialize(body, ApiJson.Default.IReadOnlyListPortView)!.Select(p => (string[])[p.Name, p.Device, p.Driver, p.Mac, p.LinkUp ? $"up {p.SpeedMbps} Mbit/s" : "down", N(p.MtuBytes), N(p.Statistics.GetValueOrDefault("rxPackets")), N(p.Statistics.GetValueOrDefault("txPackets")), N(p.Statistics.GetValueOrDefault("rxMissed")), p.Exception ?? "-"]));
+
+    private static void Workers(string body) => Table.Print(Console.Out, ["WORKER", "CPU", "RUNNING", "GENERATION", "FLOWS", "CAPACITY", "RX PACKETS", "FORWARDED", "DROPPED"],
+        JsonSerializer.Deserialize(body, ApiJson.Default.IReadOnlyListWorkerView)!.Select(w => (string[])[N(w.Index), N(w.Cpu), w.Running ? "yes" : "no", N(w.Generation), N(w.Flows), N(w.FlowCapacity), N(w.Counters.GetValueOrDefault("rxPackets")), N(w.Counters.GetValueOrDefault("forwardedPackets")), N(w.Drops.Values.Aggregate(0UL, (a, b) => a + b))]));
+
+    private static void Neighbours(string body) => Table.Print(Console.Out, ["NEIGHBOUR", "INTERFACE", "STATE", "MAC", "USED BY"],
+        JsonSerializer.Deserialize(body, ApiJson.Default.IReadOnlyListNeighbourView)!.Select(n => (string[])[n.Address, n.Interface, n.State, n.Mac ?? "-", N(n.UsedBy.Count)]));
+
+    private static void Stats(string body)
+    {
+        CountersView c = JsonSerializer.Deserialize(body, ApiJson.Default.CountersView)!;
+        Table.Print(Console.Out, ["COUNTER", "VALUE"], c.Workers.Concat(c.SlowPath.Select(p => KeyValuePair.Create("slowPath." + p.Key, p.Value))).Select(p => (string[])[p.Key, N(p.Value)]));
+        Console.WriteLine();
+        Table.Print(Console.Out, ["DROPPED", "PACKETS"], c.Drops.Select(p => (string[])[p.Key, N(p.Value)]));
+    }
+
+    private static void Connections(string body) => new IpvsadmListing(Console.Out).Connections(JsonSerializer.Deserialize(body, ApiJson.Default.ConnectionList)!.Connections);
+
+    private static string N<T>(T number)
+        where T : IFormattable => number.ToString(null, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,81 @@
+using System.Globalization;
+using Forwarder.Api;
+
+namespace Forwarder.Cli;
+
+/// <summary>Prints as ipvsadm 1.31 does. Names are never resolved: as with -n.</summary>
+public sealed class IpvsadmListing(TextWriter output)
+{
+    private const int NameWidth = 33;
+    private const double Kilo = 1_000;
+
+    /// <summary>-L, with --stats or --rate.</summary>
+    public void Services(IReadOnlyList<ServiceView> services, IpvsadmOptions o)
+    {
+        output.WriteLine("IP Virtual Server version 1.2.1 (size=4096)");
+        output.WriteLine(o.Stats ? "Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes"
+            : o.Rate ? "Prot LocalAddress:Port                 CPS    InPPS   OutPPS    InBPS   OutBPS"
+            : "Prot LocalAddress:Port Scheduler Flags");
+        output.WriteLine(o.Stats || o.Rate ? "  -> RemoteAddress:Port" : "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn");
+        foreach (ServiceView service in services)
+        {
+            string name = $"{service.Protocol.ToUpperInvariant(),-4} {service.Id[(service.Id.IndexOf(':', StringComparison.Ordinal) + 1)..]}";
+            output.WriteLine(o.Stats || o.Rate ? name.PadRight(NameWidth) + Traffic(service.Traffic, o) : $"{name} {service.Scheduler}");
+            foreach (RealServerView server in service.Servers)
+            {
+                output.WriteLine(o.Stats || o.Rate
+                    ? $"  -> {server.Id}".PadRight(NameWidth) + Traffic(server.Traffic, o)
+                    : string.Create(CultureInfo.InvariantCulture, $"  -> {server.Id,-28} {"Route",-7} {server.Weight,-6} {server.ActiveConnections,-10} {server.InactiveConnections,-10}"));
+            }
+        }
+    }
+
+    /// <summary>-L -c.</summary>
+    public void Connections(IEnumerable<ConnectionView> connections)
+    {
+        output.WriteLine("IPVS connection entries");
+        output.WriteLine("pro expire state       source             virtual            destination");
+        foreach (ConnectionView c in connections)
+        {
+            int seconds = (int)c.ExpiresS;
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{c.Protocol.ToUpperInvariant(),-3} {seconds / 60:00}:{seconds % 60:00}  {c.State,-11} {c.Client,-18} {c.Virtual,-18} {c.Server}"));
+        }
+    }
+
+    /// <summary>-S: what -R reads.</summary>
+    public void Save(IReadOnlyList<ServiceView> services)
+    {
+        foreach (ServiceView service in services)
+        {
+            string named = $"-{service.Protocol[0]} {service.Id[(service.Id.IndexOf(':', StringComparison.Ordinal) + 1)..]}";
+            output.WriteLine($"-A {named} -s {service.Scheduler}");
+            foreach (RealServerView server in service.Servers)
+            {
+                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"-a {named} -r {server.Id} -g -w {server.Weight}"));
+            }
+        }
+    }
+
+    // Direct routing: what the servers answer does not pass the director, so the Out columns are 0, as with LVS.
+    private static string Traffic(TrafficView t, IpvsadmOptions o)
+    {
+        double[] columns = o.Stats ? [t.Connections, t.Packets, 0, t.Bytes, 0] : [t.ConnectionsPerSecond, t.PacketsPerSecond, 0, t.BytesPerSecond, 0];
+        return string.Concat(columns.Select(c => " " + (o.Exact ? c.ToString("0", CultureInfo.InvariantCulture).PadLeft(8) : Large(c))));
+    }
+
+    private static string Large(double value)
+    {
+        string unit = "";
+        foreach (string next in (ReadOnlySpan<string>)["K", "M", "G", "T"])
+        {
+            if (value < 100_000_000 && (unit.Length == 0 || value < 10_000_000))
+            {
+                break;
+            }
+
+            (value, unit) = (value / Kilo, next);
+        }
+
+        return (Math.Floor(value).ToString("0", CultureInfo.InvariantCulture) + unit).PadLeft(8);
+    }
+}

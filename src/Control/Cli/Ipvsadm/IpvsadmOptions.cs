@@ -1,0 +1,150 @@
+using System.Globalization;
+using System.Net;
+
+namespace Forwarder.Cli;
+
+/// <summary>ipvsadm's command line, as ipvsadm(8) 1.31 has it.</summary>
+public sealed class IpvsadmOptions
+{
+    private static readonly Dictionary<string, char> s_longCommands = new()
+    {
+        ["add-service"] = 'A', ["edit-service"] = 'E', ["delete-service"] = 'D', ["clear"] = 'C', ["restore"] = 'R', ["save"] = 'S', ["add-server"] = 'a', ["edit-server"] = 'e',
+        ["delete-server"] = 'd', ["list"] = 'L', ["zero"] = 'Z', ["tcp-service"] = 't', ["udp-service"] = 'u', ["fwmark-service"] = 'f', ["scheduler"] = 's', ["real-server"] = 'r',
+        ["gatewaying"] = 'g', ["ipip"] = 'i', ["masquerading"] = 'm', ["weight"] = 'w', ["persistent"] = 'p', ["numeric"] = 'n', ["connection"] = 'c', ["help"] = 'h', ["version"] = 'v',
+        ["stats"] = '1', ["rate"] = '2', ["exact"] = '3', ["timeout"] = '4', ["set"] = '5', ["sctp-service"] = '6', ["daemon"] = '7', ["sort"] = '8', ["nosort"] = '9', ["thresholds"] = '0',
+    };
+
+    private const string Commands = "AEDCRSaedLZ5hv", TakeValue = "tufsrw6", Unsupported = "fmi67p";
+
+    /// <summary>Command: one of A E D C R S a e d L Z, 5 (--set), h, v.</summary>
+    public char Command { get; private set; }
+
+    /// <summary>"tcp" or "udp", and the service's address and port.</summary>
+    public string? Protocol { get; private set; }
+    public IPEndPoint? Service { get; private set; }
+
+    /// <summary>Real server; port 0 = that of the service.</summary>
+    public IPEndPoint? Server { get; private set; }
+
+    public string? Scheduler { get; private set; }
+    public int? Weight { get; private set; }
+    public bool Numeric { get; private set; }
+    public bool Connections { get; private set; }
+    public bool Stats { get; private set; }
+    public bool Rate { get; private set; }
+    public bool Exact { get; private set; }
+    public bool Timeouts { get; private set; }
+
+    /// <summary>--set tcp tcpfin udp, in seconds; 0 = leave.</summary>
+    public int[] SetSeconds { get; private set; } = [];
+
+    /// <summary>Reads a command line.</summary>
+    /// <exception cref="CliException">What is wrong.</exception>
+    public static IpvsadmOptions Parse(IReadOnlyList<string> arguments)
+    {
+        IpvsadmOptions options = new();
+        for (int i = 0; i < arguments.Count; i++)
+        {
+            string argument = arguments[i];
+            if (argument.StartsWith("--", StringComparison.Ordinal))
+            {
+                string[] parts = argument[2..].Split('=', 2);
+                char option = s_longCommands.TryGetValue(parts[0], out char known) ? known : throw new CliException($"ipvsadm: unrecognized option '{argument}'", CliException.Usage);
+                options.Take(option, parts.Length == 2 ? parts[1] : null, arguments, ref i, argument);
+            }
+            else if (argument.Length > 1 && argument[0] == '-')
+            {
+                for (int at = 1; at < argument.Length; at++)
+                {
+                    bool takes = TakeValue.Contains(argument[at], StringComparison.Ordinal);
+                    options.Take(argument[at] == 'l' ? 'L' : argument[at], takes && at + 1 < argument.Length ? argument[(at + 1)..] : null, arguments, ref i, "-" + argument[at]);
+                    at = takes ? argument.Length : at;
+                }
+            }
+            else
+            {
+                throw new CliException($"ipvsadm: unexpected argument {argument}", CliException.Usage);
+            }
+        }
+
+        options.Check();
+        return options;
+    }
+
+    private void Take(char option, string? value, IReadOnlyList<string> arguments, ref int i, string shown)
+    {
+        if (Unsupported.Contains(option, StringComparison.Ordinal))
+        {
+            throw new CliException($"ipvsadm: {shown} is not available in this release of Forwarder; direct routing (-g) of tcp (-t) and udp (-u) services is.", CliException.Usage);
+        }
+
+        if (Commands.Contains(option, StringComparison.Ordinal) && (Command == 0 || (Command == 'L' && option == 'Z')))
+        {
+            Command = Command == 'L' ? 'L' : option;
+            if (option == '5')
+            {
+                SetSeconds = [Number(arguments, ref i), Number(arguments, ref i), Number(arguments, ref i)];
+            }
+
+            return;
+        }
+
+        if (Commands.Contains(option, StringComparison.Ordinal))
+        {
+            throw new CliException("ipvsadm: multiple commands specified", CliException.Usage);
+        }
+
+        if (TakeValue.Contains(option, StringComparison.Ordinal))
+        {
+            value ??= ++i < arguments.Count ? arguments[i] : throw new CliException($"ipvsadm: option {shown} needs a value", CliException.Usage);
+        }
+
+        switch (option)
+        {
+            case 't' or 'u': (Protocol, Service) = (option == 't' ? "tcp" : "udp", EndPoint(value!, shown)); break;
+            case 'r': Server = EndPoint(value!, shown); break;
+            case 's': Scheduler = value; break;
+            case 'w': Weight = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int weight) ? weight : throw new CliException("illegal weight specified", CliException.Usage); break;
+            case 'g': break;
+            case 'n': Numeric = true; break;
+            case 'c': Connections = true; break;
+            case '1': Stats = true; break;
+            case '2': Rate = true; break;
+            case '3': Exact = true; break;
+            case '4': Timeouts = true; break;
+            case '8' or '9' or '0': break;
+            default: throw new CliException($"ipvsadm: unrecognized option '{shown}'", CliException.Usage);
+        }
+    }
+
+    private void Check()
+    {
+        if (Command == 0)
+        {
+            Command = 'L'; // as ipvsadm does
+        }
+
+        if ("AEDaed".Contains(Command, StringComparison.Ordinal) && Service == null)
+        {
+            throw new CliException("No virtual service is specified: -t or -u address:port is needed.", CliException.Usage);
+        }
+
+        if ("aed".Contains(Command, StringComparison.Ordinal) && Server == null)
+        {
+            throw new CliException("No real server is specified: -r address[:port] is needed.", CliException.Usage);
+        }
+    }
+
+    private static int Number(IReadOnlyList<string> arguments, ref int i) =>
+        ++i < arguments.Count && int.TryParse(arguments[i], NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : throw new CliException("--set option requires timeout values: tcp tcpfin udp", CliException.Usage);
+
+    private static IPEndPoint EndPoint(string text, string shown)
+    {
+        bool hasPort = text.StartsWith('[') ? !text.EndsWith(']') : text.Count(c => c == ':') == 1;
+        string address = hasPort ? text[..text.LastIndexOf(':')] : text;
+        string port = hasPort ? text[(text.LastIndexOf(':') + 1)..] : "0";
+        return IPAddress.TryParse(address.Trim('[', ']'), out IPAddress? parsed) && ushort.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out ushort number)
+            ? new IPEndPoint(parsed, number)
+            : throw new CliException($"illegal address or port in {shown} {text}: address:port is needed, for example 172.16.58.1:80 or [fd20::100]:80", CliException.Usage);
+    }
+}
