@@ -81,7 +81,11 @@ const char *fwd_dpdk_version(void)
 int32_t fwd_eal_init(int32_t argc, char **argv)
 {
     keep_log();
-    return rte_eal_init(argc, argv) < 0 ? -rte_errno : 0;
+    int error = rte_eal_init(argc, argv) < 0 ? -rte_errno : 0;
+    /* EAL makes this folder even where it keeps nothing in it. It goes if it is empty, so that nothing is left behind
+     * whatever ends the process. */
+    rmdir(rte_eal_get_runtime_dir());
+    return error;
 }
 
 int32_t fwd_eal_cleanup(void)
@@ -92,6 +96,13 @@ int32_t fwd_eal_cleanup(void)
 const char *fwd_eal_log(void)
 {
     return eal_log;
+}
+
+void fwd_log(const void *text, uint32_t length)
+{
+    if (write(STDERR_FILENO, text, length) < 0) {
+        return; /* nobody reads it: nothing to be done */
+    }
 }
 
 int32_t fwd_has_hugepages(void)

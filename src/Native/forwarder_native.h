@@ -10,7 +10,7 @@
 #define FWD_EXPORT __attribute__((visibility("default")))
 
 /* Raised with each change of an export or struct below; the dataplane refuses another one. */
-#define FWD_ABI_VERSION 1u
+#define FWD_ABI_VERSION 2u
 
 /* Where C# finds the fields of an rte_mbuf, and the flags that it reads. */
 struct fwd_layout {
@@ -69,7 +69,7 @@ FWD_EXPORT void fwd_get_layout(struct fwd_layout *layout);
 FWD_EXPORT const char *fwd_error_text(int32_t error);
 FWD_EXPORT const char *fwd_dpdk_version(void);
 
-/* rte_eal_init. What EAL has logged is in fwd_eal_log(). */
+/* rte_eal_init. What DPDK has logged so far (its first 16 KiB) is in fwd_eal_log(). */
 FWD_EXPORT int32_t fwd_eal_init(int32_t argc, char **argv);
 FWD_EXPORT int32_t fwd_eal_cleanup(void);
 FWD_EXPORT const char *fwd_eal_log(void);
@@ -106,9 +106,13 @@ FWD_EXPORT void fwd_packet_free(void *packet);
 /* Runs a function on a worker lcore; fwd_worker_wait joins it. */
 FWD_EXPORT int32_t fwd_worker_launch(int32_t (*function)(void *), void *context, uint32_t lcore);
 FWD_EXPORT int32_t fwd_worker_wait(uint32_t lcore);
+FWD_EXPORT int32_t fwd_lcore_numa_node(uint32_t lcore);
 FWD_EXPORT void fwd_sleep_us(uint32_t us);
 /* Keeps every thread of the process that is not a worker lcore on a CPU. */
 FWD_EXPORT int32_t fwd_confine_threads(uint32_t cpu);
+
+/* Writes a text to stderr. */
+FWD_EXPORT void fwd_log(const void *text, uint32_t length);
 
 /* A TAP device of the host's kernel with a MAC address and MTU, up. Return: file descriptor, non-blocking. */
 FWD_EXPORT int32_t fwd_tap_open(const char *name, const uint8_t *mac, uint16_t mtu);

@@ -76,8 +76,8 @@ int32_t fwd_port_start(uint16_t port, const struct fwd_port_config *config, void
     if (config->rx_queues > info.max_rx_queues || config->tx_queues > info.max_tx_queues) {
         return -ERANGE;
     }
-    /* The header checksum is looked at in hardware where it can be; VLAN tags stay in the frame. One pool per port and
-     * no shared mbufs: those sent may be freed the fast way. */
+    /* The header checksum is looked at in hardware where it can be; VLAN tags stay in the frame. Nothing
+     * is asked of Tx, not even the fast free: packets of one port's pool leave by another port. */
     conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
     conf.txmode.offloads = 0;
     if (config->mtu > RTE_ETHER_MTU) {

@@ -46,6 +46,11 @@ int32_t fwd_worker_wait(uint32_t lcore)
     return rte_eal_wait_lcore(lcore);
 }
 
+int32_t fwd_lcore_numa_node(uint32_t lcore)
+{
+    return (int32_t)rte_lcore_to_socket_id(lcore);
+}
+
 void fwd_sleep_us(uint32_t us)
 {
     struct timespec time = { .tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000 };

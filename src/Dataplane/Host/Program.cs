@@ -25,10 +25,12 @@ public static unsafe class Program
         }
 
         Region? region = null;
+        IDisposable? held = null;
         try
         {
             DataplaneConfig config = ConfigReader.Read(path);
             region = Region.Open(config.RegionPath);
+            held = RegionLock.Take(config.RegionPath);
             Begin(region);
             ConfigReader.Check(config);
             Run(config, region);
@@ -37,13 +39,17 @@ public static unsafe class Program
         catch (Exception e) when (e is StartException or RegionException)
         {
             Console.Error.WriteLine($"forwarder-dataplane: {e.Message}");
-            if (region != null)
+            if (held != null)
             {
-                TextBytes.Write(region.Process.ErrorText, e.Message);
+                TextBytes.Write(region!.Process.ErrorText, e.Message);
                 Volatile.Write(ref Unsafe.As<ProcessState, uint>(ref region.Process.State), (uint)ProcessState.Failed);
             }
 
             return 1;
+        }
+        finally
+        {
+            held?.Dispose();
         }
     }
 

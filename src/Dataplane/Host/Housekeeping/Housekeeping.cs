@@ -22,9 +22,11 @@ public sealed unsafe class Housekeeping
     private readonly SlowPath _slowPath;
     private readonly FlowQueries _queries;
     private readonly PortReporter _reporter;
+    private readonly Log _log;
     private readonly ulong[] _spares;
     private readonly uint _frameCapacity;
-    private long _reportDueMs, _tickDueMs, _sealedBytes;
+    private long _reportDueMs, _tickDueMs, _sealedBytes, _sealedThreadBytes;
+    private ulong _rejected;
     private int _sealedCollections;
 
     public Housekeeping(Native native, Region region, Launcher launcher, DataplaneConfig config)
@@ -32,14 +34,15 @@ public sealed unsafe class Housekeeping
         (_native, _region, _launcher) = (native, region, launcher);
         _gate = new SnapshotGate(region);
         ProcessBlock* process = (ProcessBlock*)Unsafe.AsPointer(ref region.Process);
-        _host = new SlowPathHost(native, launcher.Pool, launcher.Ports, launcher.Workers[0], &process->Drops, &process->SlowPath);
+        _host = new SlowPathHost(native, launcher.Pools, launcher.Ports, launcher.Workers[0], &process->Drops, &process->SlowPath);
         ulong[] macs = [.. launcher.Ports.Select(p => p.Mac)];
         _slowPath = new SlowPath(_host, (ulong*)(region.Start + RegionLayout.NeighboursOffset), &process->SlowPath, macs);
         _queries = new FlowQueries(region, launcher.Workers);
-        _reporter = new PortReporter(native, region, launcher.Ports);
+        _log = new Log(native);
+        _reporter = new PortReporter(native, region, launcher.Ports, [.. config.Ports.Select(p => p.Name)], _log);
         _spares = new ulong[launcher.Ports.Length];
         _frameCapacity = (uint)(config.Ports.Max(p => p.MtuBytes) + Wire.EthernetBytes + Wire.VlanTagBytes);
-        process->MbufCount = (ulong)config.Mbufs;
+        process->MbufCount = (ulong)config.Mbufs * (uint)launcher.Pools.Count;
         process->PortCount = (uint)launcher.Ports.Length;
     }
 
@@ -64,6 +67,7 @@ public sealed unsafe class Housekeeping
         Report();
         GC.Collect();
         _sealedBytes = GC.GetTotalAllocatedBytes();
+        _sealedThreadBytes = GC.GetAllocatedBytesForCurrentThread();
         _sealedCollections = GC.CollectionCount(0);
         Volatile.Write(ref _region.Process.Sealed, 1);
     }
@@ -86,6 +90,12 @@ public sealed unsafe class Housekeeping
         {
             _slowPath.SetSnapshot(view, nowMs);
             _gate.Accept();
+        }
+
+        if (_region.Header.RejectedGeneration != _rejected)
+        {
+            _rejected = _region.Header.RejectedGeneration;
+            _log.Write($"forwarder-dataplane: snapshot {_rejected} refused: fault {_region.Header.RejectedFault}, entry {_region.Header.RejectedIndex}; generation {SnapshotWord.Generation(_region.Header.Accepted)} stays in force.\n");
         }
 
         int done = FromWorkers(nowMs) + FromHost();
@@ -148,10 +158,11 @@ public sealed unsafe class Housekeeping
     {
         ref ProcessBlock process = ref _region.Process;
         _reporter.Report();
-        process.MbufAvailable = _native.PoolAvailable(_launcher.Pool);
+        process.MbufAvailable = _launcher.Pools.Available;
         if (process.Sealed != 0)
         {
-            process.AllocatedBytesSinceSeal = (ulong)(GC.GetTotalAllocatedBytes() - _sealedBytes);
+            // The process' count moves in steps of the allocator's chunks, this thread's by the byte.
+            process.AllocatedBytesSinceSeal = (ulong)Math.Max(GC.GetTotalAllocatedBytes() - _sealedBytes, GC.GetAllocatedBytesForCurrentThread() - _sealedThreadBytes);
             process.CollectionsSinceSeal = (ulong)(GC.CollectionCount(0) - _sealedCollections);
         }
     }

@@ -3,7 +3,7 @@ using Forwarder.Abi;
 namespace Forwarder.Dataplane;
 
 /// <summary>Copies what DPDK knows of the ports into the region. Allocates only when made.</summary>
-public sealed unsafe class PortReporter(Native native, Region region, DataplanePort[] ports)
+public sealed unsafe class PortReporter(Native native, Region region, DataplanePort[] ports, string[] names, Log log)
 {
     private readonly byte[] _names = GC.AllocateArray<byte>(Limits.PortXstatsMax * Limits.NameBytesMax, pinned: true);
     private readonly ulong[] _values = GC.AllocateArray<ulong>(Limits.PortXstatsMax, pinned: true);
@@ -14,7 +14,13 @@ public sealed unsafe class PortReporter(Native native, Region region, DataplaneP
         for (int i = 0; i < ports.Length; i++)
         {
             ref PortBlock block = ref region.Port(i);
+            uint wasUp = block.LinkUp, wasStarted = block.Started;
             ReportInfo(ref block, ports[i].Number);
+            if (wasUp != block.LinkUp || wasStarted != block.Started)
+            {
+                log.Write($"forwarder-dataplane: port {names[i]}: link is {(block.LinkUp != 0 ? "up" : "down")}, {block.SpeedMbps} Mbit/s.\n");
+            }
+
             ReportStatistics(ref block, ports[i].Number);
             ReportXstats(ref block, ports[i].Number);
         }

@@ -4,12 +4,14 @@ using Forwarder.Engine;
 namespace Forwarder.Dataplane;
 
 /// <summary>The slow path's doors: mbufs, the inject ring of worker 0, and the exception ports.</summary>
-public sealed unsafe class SlowPathHost(Native native, void* pool, DataplanePort[] ports, WorkerContext* worker, DropCounters* drops, SlowPathCounters* counters) : ISlowPathHost
+public sealed unsafe class SlowPathHost(Native native, MbufPools pools, DataplanePort[] ports, WorkerContext* worker, DropCounters* drops, SlowPathCounters* counters) : ISlowPathHost
 {
+    private readonly void* _pool = pools.Of(-1);
+
     /// <inheritdoc/>
     public bool TryAllocate(out ulong packet, out byte* frame)
     {
-        packet = native.PacketAllocate(pool);
+        packet = native.PacketAllocate(_pool);
         frame = packet != 0 ? Mbuf.Frame(packet) : null;
         if (packet == 0)
         {

@@ -11,7 +11,7 @@ namespace Forwarder.Dataplane;
 public sealed unsafe class Native
 {
     /// <summary>FWD_ABI_VERSION that this program was written for.</summary>
-    public const uint AbiVersion = 1;
+    public const uint AbiVersion = 2;
 
     private const string LibraryName = "libforwarder_native.so";
 
@@ -38,8 +38,10 @@ public sealed unsafe class Native
     public readonly delegate* unmanaged<ulong, void> PacketFree;
     public readonly delegate* unmanaged<delegate* unmanaged<void*, int>, void*, uint, int> WorkerLaunch;
     public readonly delegate* unmanaged<uint, int> WorkerWait;
+    public readonly delegate* unmanaged<uint, int> LcoreNumaNode;
     public readonly delegate* unmanaged<uint, void> SleepUs;
     public readonly delegate* unmanaged<uint, int> ConfineThreads;
+    public readonly delegate* unmanaged<byte*, uint, void> Log;
     public readonly delegate* unmanaged<byte*, byte*, ushort, int> TapOpen;
     public readonly delegate* unmanaged<int, byte*, uint, int> TapRead;
     public readonly delegate* unmanaged<int, byte*, uint, int> TapWrite;
@@ -75,8 +77,10 @@ public sealed unsafe class Native
         PacketFree = (delegate* unmanaged<ulong, void>)Export("fwd_packet_free");
         WorkerLaunch = (delegate* unmanaged<delegate* unmanaged<void*, int>, void*, uint, int>)Export("fwd_worker_launch");
         WorkerWait = (delegate* unmanaged<uint, int>)Export("fwd_worker_wait");
+        LcoreNumaNode = (delegate* unmanaged<uint, int>)Export("fwd_lcore_numa_node");
         SleepUs = (delegate* unmanaged<uint, void>)Export("fwd_sleep_us");
         ConfineThreads = (delegate* unmanaged<uint, int>)Export("fwd_confine_threads");
+        Log = (delegate* unmanaged<byte*, uint, void>)Export("fwd_log");
         TapOpen = (delegate* unmanaged<byte*, byte*, ushort, int>)Export("fwd_tap_open");
         TapRead = (delegate* unmanaged<int, byte*, uint, int>)Export("fwd_tap_read");
         TapWrite = (delegate* unmanaged<int, byte*, uint, int>)Export("fwd_tap_write");

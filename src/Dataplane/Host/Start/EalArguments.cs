@@ -6,7 +6,7 @@ namespace Forwarder.Dataplane;
 /// <summary>Arguments for DPDK's environment abstraction layer, from the configuration and what the machine has.</summary>
 public static class EalArguments
 {
-    private const string FreeHugepagesPath = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages";
+    private const string HugepagesFolder = "/sys/kernel/mm/hugepages";
 
     /// <summary>lcore of a worker: lcore 0 is housekeeping.</summary>
     public static uint LcoreOf(int worker) => (uint)worker + 1;
@@ -15,6 +15,7 @@ public static class EalArguments
     /// <exception cref="StartException">Hugepages are required and there are too few.</exception>
     public static List<string> Make(DataplaneConfig config)
     {
+        // NUMBER@CPU: main lcore and worker may share a CPU.
         string lcores = $"0@{config.HousekeepingCpu}" + string.Concat(config.WorkerCpus.Select((cpu, worker) => $",{LcoreOf(worker)}@{cpu}"));
         List<string> arguments = ["forwarder-dataplane", "--lcores", lcores, "--main-lcore", "0", "--file-prefix", config.FilePrefix, "--no-telemetry"];
         arguments.AddRange(Memory(config));
@@ -35,22 +36,38 @@ public static class EalArguments
     /// <summary>Whether a device is named by its PCI address (0000:01:00.0 or 01:00.0).</summary>
     public static bool IsPci(string device) => char.IsAsciiHexDigit(device[0]) && device.Contains(':', StringComparison.Ordinal) && device.Contains('.', StringComparison.Ordinal);
 
+    /// <summary>A PCI address with its domain, without device arguments.</summary>
+    public static string FullPci(string device) => NameOf(device) is string address && address.Count(c => c == ':') == 1 ? "0000:" + address : NameOf(device);
+
     /// <summary>Name by which DPDK knows the device: without arguments.</summary>
     public static string NameOf(string device) => device.Split(',')[0];
 
-    private static IEnumerable<string> Memory(DataplaneConfig config)
+    /// <summary>Value of a device argument, or null.</summary>
+    public static string? Argument(string device, string name) =>
+        device.Split(',').Skip(1).Where(a => a.StartsWith(name + "=", StringComparison.Ordinal)).Select(a => a[(name.Length + 1)..]).FirstOrDefault();
+
+    private static string[] Memory(DataplaneConfig config)
     {
         string size = config.MemoryMiB.ToString(CultureInfo.InvariantCulture);
         long freeMiB = FreeHugepagesMiB();
         if (config.Hugepages == "required" && freeMiB < config.MemoryMiB)
         {
-            throw new StartException($"dataplane.hugepages is \"required\", {config.MemoryMiB} MiB are needed and {freeMiB} MiB of 2 MiB pages are free: reserve more (sysctl vm.nr_hugepages) or say \"auto\".");
+            throw new StartException($"hugepages is \"required\", memoryMiB {config.MemoryMiB} are needed and {freeMiB} MiB of hugepages are free: reserve more (sysctl vm.nr_hugepages) or say \"auto\".");
         }
 
-        // In memory: nothing is left behind, whatever ends the process.
-        return config.Hugepages != "never" && freeMiB >= config.MemoryMiB ? ["--in-memory", "-m", size] : ["--no-huge", "-m", size];
+        // Either way nothing is shared with other processes, so that nothing is left behind, whatever ends this one.
+        return config.Hugepages != "never" && freeMiB >= config.MemoryMiB ? ["--in-memory", "-m", size] : ["--no-huge", "--no-shconf", "-m", size];
     }
 
-    private static long FreeHugepagesMiB() =>
-        File.Exists(FreeHugepagesPath) && Directory.Exists("/dev/hugepages") && long.TryParse(File.ReadAllText(FreeHugepagesPath).Trim(), CultureInfo.InvariantCulture, out long pages) ? pages * 2 : 0;
+    private static long FreeHugepagesMiB()
+    {
+        long sumKiB = 0;
+        foreach (string folder in Directory.Exists(HugepagesFolder) ? Directory.GetDirectories(HugepagesFolder, "hugepages-*kB") : [])
+        {
+            long pageKiB = long.Parse(Path.GetFileName(folder)["hugepages-".Length..^"kB".Length], CultureInfo.InvariantCulture);
+            sumKiB += pageKiB * long.Parse(File.ReadAllText(Path.Combine(folder, "free_hugepages")), CultureInfo.InvariantCulture);
+        }
+
+        return sumKiB / 1024;
+    }
 }

@@ -10,10 +10,12 @@ namespace Forwarder.Dataplane;
 public sealed unsafe class Launcher(Native native, DataplaneConfig config, Region region)
 {
     private const uint IdleSleepUs = 50;
-    private const int DataBytesMin = 2048;
+    private const int QueuesOutOfRange = -34; // -ERANGE
 
-    /// <summary>The mbuf pool.</summary>
-    public void* Pool { get; private set; }
+    private readonly EalLog _log = new(native);
+
+    /// <summary>The mbuf pools, by NUMA node.</summary>
+    public MbufPools Pools { get; private set; } = null!;
 
     /// <summary>Ports by index.</summary>
     public DataplanePort[] Ports { get; } = new DataplanePort[config.Ports.Count];
@@ -25,7 +27,7 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
     public void Prepare()
     {
         InitializeEal();
-        CreatePool();
+        Pools = new MbufPools(native, config);
         for (int port = 0; port < config.Ports.Count; port++)
         {
             StartPort(port);
@@ -94,68 +96,62 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
         int error = native.EalInit(arguments.Count, argv);
         if (error != 0)
         {
-            throw new StartException($"DPDK's EAL does not start: {native.ErrorText(error)}. It said: {EalLog()}");
+            throw new StartException($"DPDK's EAL does not start: {native.ErrorText(error)}.{_log.Take()}");
         }
-    }
-
-    private string EalLog() => (Marshal.PtrToStringUTF8((nint)native.EalLog()) ?? "").Trim().ReplaceLineEndings(" | ");
-
-    private void CreatePool()
-    {
-        int dataBytes = Math.Max(DataBytesMin, config.Ports.Max(p => p.MtuBytes) + 64);
-        void* pool = null;
-        int error;
-        fixed (byte* name = "forwarder"u8)
-        {
-            error = native.PoolCreate(name, (uint)config.Mbufs, (ushort)dataBytes, -1, &pool);
-        }
-
-        if (error != 0)
-        {
-            throw new StartException($"The pool of {config.Mbufs} mbufs of {dataBytes} bytes cannot be made within memoryMiB {config.MemoryMiB}: {native.ErrorText(error)}.");
-        }
-
-        Pool = pool;
     }
 
     private void StartPort(int index)
     {
         PortConfig port = config.Ports[index];
         string where = $"ports[{index}] ({port.Name})";
-        ushort number = 0;
-        int error;
-        fixed (byte* device = Encoding.UTF8.GetBytes(EalArguments.NameOf(port.Device) + "\0"))
+        ushort number = Find(port, where);
+        WarnIfDown(port, where);
+        ushort queues = (ushort)config.WorkerCpus.Count;
+        NativePortConfig wanted = new()
         {
-            error = native.PortFind(device, &number);
-        }
-
-        if (error != 0)
-        {
-            throw new StartException($"{where}.device: DPDK has no port {port.Device}. It said: {EalLog()}");
-        }
-
-        NativePortConfig native_ = new()
-        {
-            RxQueues = (ushort)config.WorkerCpus.Count, TxQueues = (ushort)config.WorkerCpus.Count, RxDescriptors = (ushort)port.RxDescriptors,
-            TxDescriptors = (ushort)port.TxDescriptors, Mtu = (ushort)port.MtuBytes, Promiscuous = port.Promiscuous ? (byte)1 : (byte)0,
+            RxQueues = queues, TxQueues = queues, RxDescriptors = (ushort)port.RxDescriptors, TxDescriptors = (ushort)port.TxDescriptors,
+            Mtu = (ushort)port.MtuBytes, Promiscuous = port.Promiscuous ? (byte)1 : (byte)0,
         };
+        _log.Mark();
+        int error = native.PortStart(number, &wanted, Pools.Of(native.PortNumaNode(number)));
         NativePortInfo info;
-        error = native.PortStart(number, &native_, Pool);
+        native.PortInfo(number, &info);
         if (error != 0)
         {
-            native.PortInfo(number, &info);
-            throw new StartException(error == -34
-                ? $"{where}: {config.WorkerCpus.Count} workers need as many Rx and Tx queues; the port has {info.RxQueuesMax} and {info.TxQueuesMax}."
-                : $"{where}: {port.Device} cannot be started: {native.ErrorText(error)}. DPDK said: {EalLog()}");
+            throw new StartException(error == QueuesOutOfRange && (info.RxQueuesMax < queues || info.TxQueuesMax < queues)
+                ? $"{where}: {queues} workers need {queues} Rx and Tx queues, {port.Device} has {info.RxQueuesMax} and {info.TxQueuesMax}. (net_af_packet takes qpairs=N, net_vhost and net_virtio_user queues=N.)"
+                : $"{where}: {port.Device} cannot be started: {native.ErrorText(error)}.{_log.Take()}");
         }
 
-        native.PortInfo(number, &info);
         ulong mac = info.Mac & Wire.MacMask;
         Ports[index] = new DataplanePort(number, mac, OpenTap(port, where, mac));
         ref PortBlock block = ref region.Port(index);
         block = default;
         TextBytes.Write(block.Name, port.Name);
         TextBytes.Write(block.Exception, port.Exception ?? "");
+    }
+
+    private ushort Find(PortConfig port, string where)
+    {
+        ushort number = 0;
+        string name = EalArguments.IsPci(port.Device) ? EalArguments.FullPci(port.Device) : EalArguments.NameOf(port.Device);
+        fixed (byte* device = Encoding.UTF8.GetBytes(name + "\0"))
+        {
+            return native.PortFind(device, &number) == 0
+                ? number
+                : throw new StartException($"{where}.device: DPDK has made no port of {port.Device}: no driver for it, or (PCI) it is not bound to vfio-pci or uio_pci_generic.{_log.Take()}");
+        }
+    }
+
+    /// <summary>A port on a kernel interface that is down starts well and never sees a packet: say so.</summary>
+    private static void WarnIfDown(PortConfig port, string where)
+    {
+        const int Up = 1; // IFF_UP
+        string path = $"/sys/class/net/{EalArguments.Argument(port.Device, "iface")}/flags";
+        if (File.Exists(path) && (Convert.ToInt32(File.ReadAllText(path).Trim(), 16) & Up) == 0)
+        {
+            Console.Error.WriteLine($"forwarder-dataplane: warning: {where}: network interface {EalArguments.Argument(port.Device, "iface")} is down.");
+        }
     }
 
     private int OpenTap(PortConfig port, string where, ulong mac)
@@ -176,7 +172,7 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
 
     private WorkerContext* MakeWorker(int index)
     {
-        int node = config.Ports.Count > 0 ? native.PortNumaNode(Ports[0].Number) : -1;
+        int node = native.LcoreNumaNode(EalArguments.LcoreOf(index));
         WorkerContext* w = (WorkerContext*)Allocate(sizeof(WorkerContext), node, "a worker");
         w->Engine.Flows4 = FlowTable4.Create(Allocate(FlowTable4.MeasureBytes(config.FlowsPerWorker), node, "the IPv4 flow table"), config.FlowsPerWorker);
         w->Engine.Flows6 = FlowTable6.Create(Allocate(FlowTable6.MeasureBytes(config.FlowsPerWorker), node, "the IPv6 flow table"), config.FlowsPerWorker);
