@@ -42,7 +42,7 @@ public enum DropReason : byte
     NoExceptionPort = 16,
     /// <summary>The exception port (TAP) did not take the frame.</summary>
     ExceptionPortFull = 17,
-    /// <summary>No interface has this port and VLAN.</summary>
+    /// <summary>Not for a virtual service, no interface has this port and VLAN, and the port has no exception port.</summary>
     UnknownVlan = 18,
     /// <summary>The mbuf pool was empty when a frame had to be made or copied.</summary>
     NoMbuf = 19,
@@ -52,7 +52,7 @@ public enum DropReason : byte
     IcmpBad = 21,
     /// <summary>ICMP message of a kind that the director does not answer, addressed to a VIP.</summary>
     IcmpUnsupported = 22,
-    /// <summary>Unicast frame for another MAC address (seen when the port is promiscuous).</summary>
+    /// <summary>Unicast frame for another MAC address (seen when the port is promiscuous), or a packet for a VIP in a frame sent to all.</summary>
     NotOurMac = 23,
     /// <summary>Transport other than TCP and UDP, addressed to a VIP.</summary>
     ProtocolUnsupported = 24,

@@ -11,6 +11,9 @@ public unsafe interface ISlowPathHost
     /// <summary>Sends a frame by a port.</summary>
     void Send(ulong packet, byte* frame, int length, int port);
 
+    /// <summary>Whether the port has an exception port to the host's kernel.</summary>
+    bool HasHost(int port);
+
     /// <summary>Gives a frame to the host's kernel by the port's exception port.</summary>
     void ToHost(ulong packet, byte* frame, int length, int port);
 

@@ -25,9 +25,37 @@ internal sealed unsafe class NeighbourMessages(ISlowPathHost host, SlowPathCount
     // ff02::1, and its Ethernet address (RFC 2464 section 7), as loaded.
     private const ulong AllNodesHigh = 0x02FF, AllNodesLow = 0x0100_0000_0000_0000, AllNodesMac = 0x0100_0000_3333;
 
+    /// <summary>The fixed part of the second half of a solicited-node address (RFC 4291 section 2.7.1), as loaded.</summary>
+    private const ulong SolicitedNodeLow = (0x01UL << 24) | (0xFFUL << 32);
+
     /// <summary>Interface identifier of a MAC address (RFC 4291 appendix A), as loaded.</summary>
     public static ulong LinkLocalLow(ulong mac) =>
         ((mac & 0xFF_FFFF) ^ 0x02) | (0xFEFFUL << 24) | ((mac >> 24) << 40);
+
+    /// <summary>Whether a MAC address can be one host's.</summary>
+    public static bool IsHost(ulong mac) => mac != 0 && (mac & Wire.MacGroupBit) == 0;
+
+    /// <summary>
+    /// The checks of RFC 4861 sections 7.1.1 and 7.1.2: hop limit 255, code 0, checksum, 24 bytes at least, target no multicast,
+    /// options with a length; from the unspecified address only to a solicited-node group and without the source's address;
+    /// to a group no solicited advertisement.
+    /// </summary>
+    public static bool IsSound(byte* ip, byte* icmp, int bytes)
+    {
+        if (ip[7] != Wire.HopLimitMax || icmp[1] != 0 || bytes < NdBytes || icmp[8] == 0xFF
+            || Checksum.Fold(Checksum.Sum(icmp, bytes, Checksum.PseudoHeader6(ip, bytes, Wire.Icmpv6))) != 0 || !AreOptionsSound(icmp, bytes))
+        {
+            return false;
+        }
+
+        if (icmp[0] == Advertisement)
+        {
+            return ip[24] != 0xFF || (icmp[4] & FlagSolicited) == 0;
+        }
+
+        bool unspecified = (*(ulong*)(ip + 8) | *(ulong*)(ip + 16)) == 0;
+        return !unspecified || (IsSolicitedNode(ip + 24) && FindOption(icmp, bytes, SourceOption) == 0);
+    }
 
     /// <summary>The link-layer address in an option, or 0.</summary>
     public static ulong FindOption(byte* icmp, int bytes, byte type)
@@ -42,6 +70,24 @@ internal sealed unsafe class NeighbourMessages(ISlowPathHost host, SlowPathCount
 
         return 0;
     }
+
+    private static bool AreOptionsSound(byte* icmp, int bytes)
+    {
+        for (int at = NdBytes; at < bytes; at += icmp[at + 1] * 8)
+        {
+            if (at + OptionBytes > bytes || icmp[at + 1] == 0 || at + (icmp[at + 1] * 8) > bytes
+                || (icmp[at] is SourceOption or TargetOption && !IsHost(*(ulong*)(icmp + at) >> 16)))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>ff02::1:ffXX:XXXX.</summary>
+    private static bool IsSolicitedNode(byte* address) =>
+        *(ulong*)address == AllNodesHigh && (*(ulong*)(address + 8) & 0xFF_FFFF_FFFF) == SolicitedNodeLow;
 
     public void SendArpRequest(in InterfaceEntry entry, ulong portMac, uint target, ulong mac)
     {
@@ -83,10 +129,10 @@ internal sealed unsafe class NeighbourMessages(ISlowPathHost host, SlowPathCount
         }
 
         counters->NdSent++;
-        // Solicited-node multicast: ff02::1:ffXX:XXXX (RFC 4291 section 2.7.1); its MAC address is 33-33-ff-XX-XX-XX.
+        // The MAC address of ff02::1:ffXX:XXXX is 33-33-ff-XX-XX-XX (RFC 2464 section 7).
         ulong tail = low >> 40;
         bool unicast = mac != 0;
-        ulong destinationHigh = unicast ? high : AllNodesHigh, destinationLow = unicast ? low : (0x01UL << 24) | (0xFFUL << 32) | (tail << 40);
+        ulong destinationHigh = unicast ? high : AllNodesHigh, destinationLow = unicast ? low : SolicitedNodeLow | (tail << 40);
         byte* icmp = WriteIpv6(entry, frame, unicast ? mac : 0xFF_3333UL | (tail << 24), portMac, destinationHigh, destinationLow, LinkLocalHigh, LinkLocalLow(portMac));
         WriteNd(icmp, Solicitation, 0, high, low, SourceOption, portMac);
         Finish(packet, frame, icmp, entry.Port);

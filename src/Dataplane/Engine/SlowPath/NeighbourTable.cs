@@ -72,8 +72,8 @@ public sealed unsafe class NeighbourTable
             if (!same)
             {
                 bool remembered = !_started && entry.IpVersion != 0 && NeighbourWord.IsUsable(_words[slot]);
-                byte waiting = hop.Waiting;
-                hop = new Hop { High = entry.High, Low = entry.Low, Interface = entry.Interface, IpVersion = entry.IpVersion, DueMs = nowMs, Waiting = waiting };
+                GiveUpWaiting((uint)slot);
+                hop = new Hop { High = entry.High, Low = entry.Low, Interface = entry.Interface, IpVersion = entry.IpVersion, DueMs = nowMs };
                 SetWord(slot, remembered ? NeighbourWord.Mac(_words[slot]) : 0, remembered ? NeighbourState.Stale : NeighbourState.None);
             }
 
@@ -205,6 +205,18 @@ public sealed unsafe class NeighbourTable
             else
             {
                 i++;
+            }
+        }
+    }
+
+    /// <summary>The next hop of a slot goes: what waits for it is not its successor's.</summary>
+    private void GiveUpWaiting(uint slot)
+    {
+        for (int i = _waitingCount - 1; i >= 0 && _hops[slot].Waiting != 0; i--)
+        {
+            if (_waiting[i].Slot == slot)
+            {
+                _host.Drop(TakeWaiting(i).Packet, DropReason.NeighbourUnresolved);
             }
         }
     }

@@ -16,9 +16,8 @@ public sealed unsafe class SlowPath
     private readonly ulong[] _portMacs;
     private readonly NeighbourTable _neighbours;
     private readonly NeighbourMessages _messages;
+    private readonly Announcements _announcements;
     private SnapshotView _view;
-    private long _announceDueMs;
-    private int _announceLeft;
 
     /// <summary>A slow path for ports of these MAC addresses (first byte lowest).</summary>
     public SlowPath(ISlowPathHost host, ulong* neighbourWords, SlowPathCounters* counters, ReadOnlySpan<ulong> portMacs)
@@ -28,6 +27,7 @@ public sealed unsafe class SlowPath
         _portMacs = portMacs.ToArray();
         _neighbours = new NeighbourTable(this, host, neighbourWords);
         _messages = new NeighbourMessages(host, counters);
+        _announcements = new Announcements(_messages, _portMacs);
     }
 
     internal SlowPathCounters* Counters { get; }
@@ -37,14 +37,9 @@ public sealed unsafe class SlowPath
     /// <summary>Prepares for a snapshot; call it before workers can see it.</summary>
     public void SetSnapshot(in SnapshotView view, long nowMs)
     {
-        bool changed = VipFingerprint(view) != VipFingerprint(_view);
         _view = view;
         _neighbours.SetSnapshot(view, nowMs);
-        if (changed)
-        {
-            _announceLeft = AnnouncementCount;
-            _announceDueMs = nowMs;
-        }
+        _announcements.SetSnapshot(view, nowMs);
     }
 
     /// <summary>Sends what is due. Call it at least every few milliseconds.</summary>
@@ -56,12 +51,7 @@ public sealed unsafe class SlowPath
         }
 
         _neighbours.Tick(nowMs);
-        if (_announceLeft > 0 && _announceDueMs <= nowMs)
-        {
-            _announceLeft--;
-            _announceDueMs = nowMs + AnnouncementIntervalMs;
-            Announce();
-        }
+        _announcements.Tick(nowMs);
     }
 
     /// <summary>A packet of a virtual service that waits for its next hop; ready but for the destination MAC.</summary>
@@ -82,9 +72,9 @@ public sealed unsafe class SlowPath
 
         int interfaceId = FindInterface(port, vlan);
         SlowPacket p = new() { Packet = packet, Frame = frame, Length = length, L3 = l3, Port = port, Interface = interfaceId, NowMs = nowMs };
-        if (interfaceId < 0 && etherType is Wire.Arp or Wire.Ipv4 or Wire.Ipv6)
+        if (interfaceId < 0)
         {
-            _host.Drop(packet, DropReason.UnknownVlan);
+            ToHostOrDrop(p, DropReason.UnknownVlan);
         }
         else if (etherType == Wire.Arp)
         {
@@ -126,7 +116,8 @@ public sealed unsafe class SlowPath
     private void Arp(in SlowPacket p)
     {
         byte* arp = p.Frame + p.L3;
-        if (p.Length < p.L3 + NeighbourMessages.ArpBytes || *(uint*)arp != NeighbourMessages.ArpEthernetIpv4 || *(ushort*)(arp + 4) != NeighbourMessages.ArpHardwareLengths)
+        if (p.Length < p.L3 + NeighbourMessages.ArpBytes || *(uint*)arp != NeighbourMessages.ArpEthernetIpv4 || *(ushort*)(arp + 4) != NeighbourMessages.ArpHardwareLengths
+            || !NeighbourMessages.IsHost(*(ulong*)(arp + 8) & Wire.MacMask))
         {
             _host.Drop(p.Packet, DropReason.NeighbourMessageBad);
             return;
@@ -151,7 +142,7 @@ public sealed unsafe class SlowPath
         }
         else
         {
-            _host.Release(p.Packet);
+            _host.OfferToHost(p.Packet, p.Frame, p.Length, p.Port);
         }
     }
 
@@ -161,6 +152,12 @@ public sealed unsafe class SlowPath
         if (!_view.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local) || local.Kind != LocalAddressKind.Vip)
         {
             _host.ToHost(p.Packet, p.Frame, p.Length, p.Port);
+            return;
+        }
+
+        if (IsForAll(p))
+        {
+            _host.Drop(p.Packet, DropReason.NotOurMac);
             return;
         }
 
@@ -198,6 +195,10 @@ public sealed unsafe class SlowPath
         {
             _host.ToHost(p.Packet, p.Frame, p.Length, p.Port);
         }
+        else if (IsForAll(p))
+        {
+            _host.Drop(p.Packet, DropReason.NotOurMac);
+        }
         else if (!isIcmp || Checksum.Fold(Checksum.Sum(icmp, payloadBytes, Checksum.PseudoHeader6(ip, payloadBytes, Wire.Icmpv6))) != 0)
         {
             _host.Drop(p.Packet, ip[6] == Wire.Icmpv6 ? DropReason.IcmpBad : DropReason.IcmpUnsupported);
@@ -217,9 +218,7 @@ public sealed unsafe class SlowPath
     private void NeighbourDiscovery(in SlowPacket p, byte* icmp, int bytes)
     {
         byte* ip = p.Frame + p.L3;
-        // RFC 4861 section 7.1: hop limit 255, code 0, checksum, 24 bytes at least, target no multicast.
-        if (ip[7] != Wire.HopLimitMax || icmp[1] != 0 || bytes < NeighbourMessages.NdBytes || icmp[8] == 0xFF
-            || Checksum.Fold(Checksum.Sum(icmp, bytes, Checksum.PseudoHeader6(ip, bytes, Wire.Icmpv6))) != 0)
+        if (!NeighbourMessages.IsSound(ip, icmp, bytes))
         {
             _host.Drop(p.Packet, DropReason.NeighbourMessageBad);
             return;
@@ -251,7 +250,22 @@ public sealed unsafe class SlowPath
         }
         else
         {
-            _host.Release(p.Packet);
+            _host.OfferToHost(p.Packet, p.Frame, p.Length, p.Port);
+        }
+    }
+
+    /// <summary>Whether the frame was sent to a broadcast or multicast address (RFC 1122 section 3.3.6: a packet for one address in it is not answered).</summary>
+    private static bool IsForAll(in SlowPacket p) => (*(ulong*)p.Frame & Wire.MacGroupBit) != 0;
+
+    private void ToHostOrDrop(in SlowPacket p, DropReason reason)
+    {
+        if (_host.HasHost(p.Port))
+        {
+            _host.ToHost(p.Packet, p.Frame, p.Length, p.Port);
+        }
+        else
+        {
+            _host.Drop(p.Packet, reason);
         }
     }
 
@@ -273,51 +287,5 @@ public sealed unsafe class SlowPath
         }
 
         return -1;
-    }
-
-    /// <summary>Tells every interface where the VIPs are, so that switches and neighbours forget an old place (RFC 5227 section 3, RFC 4861 section 7.2.6).</summary>
-    private void Announce()
-    {
-        for (int i = 0; i < _view.InterfaceCount; i++)
-        {
-            InterfaceEntry entry = _view.Interfaces[i];
-            for (int a = 0; entry.Valid != 0 && a < 1 << _view.LocalAddresses4Log2; a++)
-            {
-                if (_view.LocalAddresses4[a].Kind == LocalAddressKind.Vip)
-                {
-                    _messages.SendGratuitousArp(entry, _portMacs[entry.Port], _view.LocalAddresses4[a].Address);
-                }
-            }
-
-            for (int a = 0; entry.Valid != 0 && a < 1 << _view.LocalAddresses6Log2; a++)
-            {
-                if (_view.LocalAddresses6[a].Kind == LocalAddressKind.Vip)
-                {
-                    _messages.SendAdvertisement(entry, _portMacs[entry.Port], _view.LocalAddresses6[a].High, _view.LocalAddresses6[a].Low);
-                }
-            }
-        }
-    }
-
-    /// <summary>Differs when the set of VIPs or of interfaces does.</summary>
-    private static ulong VipFingerprint(in SnapshotView view)
-    {
-        if (view.Header == null)
-        {
-            return 0;
-        }
-
-        ulong sum = (ulong)view.InterfaceCount;
-        for (int a = 0; a < 1 << view.LocalAddresses4Log2; a++)
-        {
-            sum += view.LocalAddresses4[a].Kind == LocalAddressKind.Vip ? Hashes.Mix64(view.LocalAddresses4[a].Address + 1UL) : 0;
-        }
-
-        for (int a = 0; a < 1 << view.LocalAddresses6Log2; a++)
-        {
-            sum += view.LocalAddresses6[a].Kind == LocalAddressKind.Vip ? Hashes.Mix64(Hashes.Fold(view.LocalAddresses6[a].High, view.LocalAddresses6[a].Low, 1)) : 0;
-        }
-
-        return sum;
     }
 }

@@ -32,9 +32,12 @@ public sealed unsafe class SlowPathHost(Native native, MbufPools pools, Dataplan
     }
 
     /// <inheritdoc/>
+    public bool HasHost(int port) => ports[port].Tap >= 0;
+
+    /// <inheritdoc/>
     public void ToHost(ulong packet, byte* frame, int length, int port)
     {
-        if (ports[port].Tap < 0)
+        if (!HasHost(port))
         {
             Drop(packet, DropReason.NoExceptionPort);
         }
@@ -52,7 +55,7 @@ public sealed unsafe class SlowPathHost(Native native, MbufPools pools, Dataplan
     /// <inheritdoc/>
     public void OfferToHost(ulong packet, byte* frame, int length, int port)
     {
-        if (ports[port].Tap < 0)
+        if (!HasHost(port))
         {
             Release(packet);
         }

@@ -1,0 +1,154 @@
+using System.Runtime.InteropServices;
+using Forwarder.Abi;
+using Forwarder.Engine;
+using Forwarder.TestSupport;
+
+namespace Forwarder.Unit.Tests.SlowPaths;
+
+/// <summary>A slow path with its doors open to the test, and a clock that the test turns.</summary>
+public sealed unsafe class SlowPathRig : ISlowPathHost, IDisposable
+{
+    public const string MacText = "02:00:00:00:00:01";
+    private const int FrameBytes = 2048;
+
+    private readonly SlowPathCounters* _counters;
+    private readonly SnapshotPublisher _publisher;
+    private readonly SnapshotGate _gate;
+    private readonly Forwarder.Engine.SlowPath _slowPath;
+    private readonly HashSet<ulong> _packets = [];
+
+    public SlowPathRig(SnapshotContent content)
+    {
+        Region = Region.CreatePrivate(new RegionLayout(1, 16 << 20));
+        _publisher = new SnapshotPublisher(Region);
+        _gate = new SnapshotGate(Region);
+        _counters = (SlowPathCounters*)NativeMemory.AllocZeroed((nuint)sizeof(SlowPathCounters));
+        fixed (ulong* words = Region.Neighbours)
+        {
+            _slowPath = new Forwarder.Engine.SlowPath(this, words, _counters, [ContentBuilder.Mac(MacText), ContentBuilder.Mac(MacText) + (1UL << 40)]);
+        }
+
+        Publish(content);
+    }
+
+    public Region Region { get; }
+
+    public long NowMs { get; private set; } = 1_000_000;
+
+    public bool HasHost { get; set; } = true;
+
+    bool ISlowPathHost.HasHost(int port) => HasHost;
+
+    public List<(int Port, byte[] Frame)> Sent { get; } = [];
+
+    public List<byte[]> ToTheHost { get; } = [];
+
+    public List<DropReason> Drops { get; } = [];
+
+    /// <summary>Packets that are neither sent, dropped nor given back.</summary>
+    public int Held => _packets.Count;
+
+    public ref SlowPathCounters Counters => ref *_counters;
+
+    public NeighbourState StateOf(int slot) => NeighbourWord.State(Region.Neighbours[slot]);
+
+    public void Publish(SnapshotContent content)
+    {
+        Assert.True(_publisher.TryPublish(content, out _));
+        Assert.True(_gate.TryAccept(out SnapshotView view));
+        Region.Worker(0).SeenGeneration = view.Generation;
+        _slowPath.SetSnapshot(view, NowMs);
+    }
+
+    /// <summary>A frame punted by a worker.</summary>
+    public void Punt(byte[] frame, int port = 0)
+    {
+        ulong packet = Allocate(frame);
+        _slowPath.HandleFrame(packet, (byte*)packet, frame.Length, port, NowMs);
+    }
+
+    /// <summary>A packet that waits for a next hop.</summary>
+    public void Wait(byte[] frame, uint nextHop)
+    {
+        ulong packet = Allocate(frame);
+        _slowPath.HandleWaiting(packet, (byte*)packet, frame.Length, nextHop, NowMs);
+    }
+
+    /// <summary>Lets time pass, ticking each 5 ms.</summary>
+    public void Pass(int ms)
+    {
+        for (long end = NowMs + ms; NowMs < end;)
+        {
+            NowMs += 5;
+            _slowPath.Tick(NowMs);
+        }
+    }
+
+    bool ISlowPathHost.TryAllocate(out ulong packet, out byte* frame)
+    {
+        packet = Allocate([]);
+        frame = (byte*)packet;
+        return true;
+    }
+
+    void ISlowPathHost.Send(ulong packet, byte* frame, int length, int port)
+    {
+        Sent.Add((port, new Span<byte>(frame, length).ToArray()));
+        Free(packet);
+    }
+
+    void ISlowPathHost.ToHost(ulong packet, byte* frame, int length, int port)
+    {
+        if (!HasHost)
+        {
+            ((ISlowPathHost)this).Drop(packet, DropReason.NoExceptionPort);
+            return;
+        }
+
+        ToTheHost.Add(new Span<byte>(frame, length).ToArray());
+        Free(packet);
+    }
+
+    void ISlowPathHost.OfferToHost(ulong packet, byte* frame, int length, int port)
+    {
+        if (HasHost)
+        {
+            ToTheHost.Add(new Span<byte>(frame, length).ToArray());
+        }
+
+        Free(packet);
+    }
+
+    void ISlowPathHost.Drop(ulong packet, DropReason reason)
+    {
+        Drops.Add(reason);
+        Free(packet);
+    }
+
+    void ISlowPathHost.Release(ulong packet) => Free(packet);
+
+    public void Dispose()
+    {
+        foreach (ulong packet in _packets)
+        {
+            NativeMemory.Free((void*)packet);
+        }
+
+        NativeMemory.Free(_counters);
+        Region.Dispose();
+    }
+
+    private ulong Allocate(byte[] frame)
+    {
+        ulong packet = (ulong)NativeMemory.AllocZeroed(FrameBytes);
+        frame.CopyTo(new Span<byte>((void*)packet, FrameBytes));
+        _packets.Add(packet);
+        return packet;
+    }
+
+    private void Free(ulong packet)
+    {
+        Assert.True(_packets.Remove(packet), "A packet is given away twice.");
+        NativeMemory.Free((void*)packet);
+    }
+}
