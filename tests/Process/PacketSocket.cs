@@ -57,7 +57,7 @@ public sealed class PacketSocket : IDisposable
                 return null;
             }
 
-            byte[] frame = _buffer[.._socket.Receive(_buffer)];
+            byte[] frame = ReceiveOne();
             if (fits(frame))
             {
                 return frame;
@@ -81,9 +81,27 @@ public sealed class PacketSocket : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _socket.Dispose();
 
+    /// <summary>The next frame. The kernel has taken an outer VLAN tag out of it and tells it beside the frame (PACKET_AUXDATA): it is put back.</summary>
+    private unsafe byte[] ReceiveOne()
+    {
+        const int ControlBytes = 64, AuxdataOffset = 16, VlanValid = 1 << 4;
+        byte* control = stackalloc byte[ControlBytes];
+        fixed (byte* buffer = _buffer)
+        {
+            nint* vector = stackalloc nint[2] { (nint)buffer, _buffer.Length };
+            MessageHeader header = new() { Vector = (nint)vector, VectorCount = 1, Control = (nint)control, ControlBytes = ControlBytes };
+            int length = (int)ReceiveMessage(_socket.Handle.ToInt32(), &header, 0);
+            Assert.True(length >= 0, Marshal.GetLastPInvokeErrorMessage());
+            uint status = header.ControlBytes > 0 ? *(uint*)(control + AuxdataOffset) : 0;
+            byte[] frame = _buffer[..length];
+            ushort tag = *(ushort*)(control + AuxdataOffset + 16);
+            return (status & VlanValid) == 0 ? frame : [.. frame[..12], 0x81, 0x00, (byte)(tag >> 8), (byte)tag, .. frame[12..]];
+        }
+    }
+
     private static Socket Open(string netns, string interfaceName)
     {
-        const int CloneNewNet = 0x4000_0000, IgnoreOutgoing = 23, SolPacket = 263;
+        const int CloneNewNet = 0x4000_0000, IgnoreOutgoing = 23, Auxdata = 8, SolPacket = 263;
         using SafeFileHandle file = File.OpenHandle($"/var/run/netns/{netns}", FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         if (Setns(file.DangerousGetHandle().ToInt32(), CloneNewNet) != 0)
         {
@@ -94,6 +112,7 @@ public sealed class PacketSocket : IDisposable
         Socket socket = new(AddressFamily.Packet, SocketType.Raw, (ProtocolType)BinaryPrimitives.ReverseEndianness((ushort)3));
         socket.ReceiveBufferSize = 4 << 20;
         socket.SetRawSocketOption(SolPacket, IgnoreOutgoing, [1, 0, 0, 0]);
+        socket.SetRawSocketOption(SolPacket, Auxdata, [1, 0, 0, 0]);
         socket.Bind(new LinkEndPoint(index));
         return socket;
     }
@@ -101,8 +120,19 @@ public sealed class PacketSocket : IDisposable
     [DllImport("libc", EntryPoint = "setns", SetLastError = true)]
     private static extern int Setns(int fd, int kind);
 
+    [DllImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
+    private static extern unsafe nint ReceiveMessage(int fd, MessageHeader* header, int flags);
+
     [DllImport("libc", EntryPoint = "if_nametoindex", CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
     private static extern uint IfNameToIndex(string name);
+
+    /// <summary>struct msghdr.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct MessageHeader
+    {
+        public nint Name, NameBytes, Vector, VectorCount, Control, ControlBytes;
+        public int Flags;
+    }
 
     /// <summary>struct sockaddr_ll: all protocols of an interface.</summary>
     private sealed class LinkEndPoint(int interfaceIndex) : EndPoint

@@ -1,13 +1,16 @@
 using System.Buffers.Binary;
 using System.Net;
 using Forwarder.Engine;
-using Forwarder.TestSupport;
 
-namespace Forwarder.Unit.Tests.SlowPaths;
+namespace Forwarder.TestSupport;
 
 /// <summary>ARP (RFC 826), neighbour discovery (RFC 4861) and echo messages, written down byte by byte.</summary>
 public static class Messages
 {
+    /// <summary>The director's MAC address in tests: 02:00:00:00:00:01, first byte lowest.</summary>
+    public const ulong DirectorMac = 0x0100_0000_0002;
+
+    /// <summary>An ARP message (1 = request, 2 = reply) to all, padded.</summary>
     public static byte[] Arp(int operation, string sender, string target, ulong senderMac, int vlan = 0)
     {
         byte[] frame = Ethernet(0xFFFF_FFFF_FFFF, senderMac, vlan, 0x0806, 46);
@@ -36,10 +39,11 @@ public static class Messages
         return Icmpv6(source, destination, mac, icmp, hopLimit, vlan);
     }
 
+    /// <summary>An ICMPv6 message; its checksum is filled in.</summary>
     public static byte[] Icmpv6(string source, string destination, ulong mac, byte[] icmp, byte hopLimit = 64, int vlan = 0)
     {
         byte[] to = IPAddress.Parse(destination).GetAddressBytes();
-        ulong destinationMac = to[0] == 0xFF ? 0x3333UL | ((ulong)BitConverter.ToUInt32(to, 12) << 16) : ContentBuilder.Mac(SlowPathRig.MacText);
+        ulong destinationMac = to[0] == 0xFF ? 0x3333UL | ((ulong)BitConverter.ToUInt32(to, 12) << 16) : DirectorMac;
         byte[] frame = Ethernet(destinationMac, mac, vlan, 0x86DD, 40 + icmp.Length);
         Span<byte> ip = frame.AsSpan(vlan == 0 ? 14 : 18);
         ip[0] = 0x60;
@@ -53,9 +57,10 @@ public static class Messages
         return frame;
     }
 
+    /// <summary>An ICMP echo message (8 = request, 0 = reply).</summary>
     public static byte[] Echo4(string source, string destination, byte type = 8, int payloadBytes = 56, ulong? destinationMac = null)
     {
-        byte[] frame = Ethernet(destinationMac ?? ContentBuilder.Mac(SlowPathRig.MacText), 0x990000000002, 0, 0x0800, 28 + payloadBytes);
+        byte[] frame = Ethernet(destinationMac ?? DirectorMac, 0x990000000002, 0, 0x0800, 28 + payloadBytes);
         Span<byte> ip = frame.AsSpan(14);
         ip[0] = 0x45;
         BinaryPrimitives.WriteUInt16BigEndian(ip[2..], (ushort)(28 + payloadBytes));
