@@ -34,7 +34,7 @@ public sealed class Bed : IDisposable
             HousekeepingCpu = 0,
             Hugepages = "never",
             MemoryMiB = 128,
-            Mbufs = 8192,
+            Mbufs = 16_384,
             FlowsPerWorker = 65_536,
         };
         Region.Create(Config.RegionPath, new RegionLayout(workers, 16 << 20));

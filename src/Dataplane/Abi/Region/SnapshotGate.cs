@@ -1,7 +1,7 @@
 namespace Forwarder.Abi;
 
 /// <summary>The gatekeeper's half of the hand-over; see <see cref="SnapshotPublisher"/> for the numbered ordering. Allocates nothing.</summary>
-public sealed unsafe class SnapshotGate(Region region)
+public sealed unsafe class SnapshotGate(Region region, int portCount = Limits.PortsMax)
 {
     private ulong _refused;
 
@@ -74,7 +74,7 @@ public sealed unsafe class SnapshotGate(Region region)
         uint index = 0;
         if (SnapshotWord.Slot(word) < Limits.SnapshotSlots)
         {
-            fault = SnapshotVerifier.Verify(region.SnapshotSlot(SnapshotWord.Slot(word)), SnapshotWord.Generation(word), out index);
+            fault = SnapshotVerifier.Verify(region.SnapshotSlot(SnapshotWord.Slot(word)), SnapshotWord.Generation(word), out index, portCount);
         }
 
         if (fault != SnapshotFault.None)

@@ -20,8 +20,8 @@ public static unsafe class SnapshotVerifier
     /// <summary>Bytes of an entry of a section.</summary>
     public static int EntryBytes(SectionId id) => s_entryBytes[(int)id];
 
-    /// <summary>Checks the snapshot at the start of <paramref name="slot"/>; <paramref name="index"/> is the entry at fault.</summary>
-    public static SnapshotFault Verify(ReadOnlySpan<byte> slot, ulong expectedGeneration, out uint index)
+    /// <summary>Checks the snapshot at the start of <paramref name="slot"/> for a dataplane of so many ports; <paramref name="index"/> is the entry at fault.</summary>
+    public static SnapshotFault Verify(ReadOnlySpan<byte> slot, ulong expectedGeneration, out uint index, int portCount = Limits.PortsMax)
     {
         index = 0;
         if (slot.Length < sizeof(SnapshotHeader))
@@ -32,7 +32,7 @@ public static unsafe class SnapshotVerifier
         fixed (byte* start = slot)
         {
             SnapshotFault fault = VerifyEnvelope(start, slot.Length, expectedGeneration, out index);
-            return fault != SnapshotFault.None ? fault : VerifyContent(new SnapshotView(start), out index);
+            return fault != SnapshotFault.None ? fault : VerifyContent(new SnapshotView(start), portCount, out index);
         }
     }
 
@@ -85,11 +85,11 @@ public static unsafe class SnapshotVerifier
         return Checksum(new ReadOnlySpan<byte>(start, (int)header->TotalBytes)) == header->Checksum ? SnapshotFault.None : SnapshotFault.Checksum;
     }
 
-    private static SnapshotFault VerifyContent(in SnapshotView view, out uint index)
+    private static SnapshotFault VerifyContent(in SnapshotView view, int portCount, out uint index)
     {
         SnapshotFault fault = VerifyHashTables(view, out index);
-        fault = fault != SnapshotFault.None ? fault : VerifyInterfaces(view, out index);
-        fault = fault != SnapshotFault.None ? fault : VerifyServers(view, out index);
+        fault = fault != SnapshotFault.None ? fault : VerifyInterfaces(view, portCount, out index);
+        fault = fault != SnapshotFault.None ? fault : VerifyServers(view, portCount, out index);
         return fault != SnapshotFault.None ? fault : VerifyServices(view, out index);
     }
 
@@ -144,7 +144,7 @@ public static unsafe class SnapshotVerifier
     private static bool IsService(in SnapshotView view, uint slot, byte ipVersion) =>
         slot != 0 && slot < (uint)view.ServiceCount && view.Services[slot].Valid == 1 && view.Services[slot].IpVersion == ipVersion;
 
-    private static SnapshotFault VerifyInterfaces(in SnapshotView view, out uint index)
+    private static SnapshotFault VerifyInterfaces(in SnapshotView view, int portCount, out uint index)
     {
         index = 0;
         if (view.InterfaceCount > Limits.InterfacesMax || view.ServiceCount > Limits.ServicesMax || view.ServerCount > Limits.ServersMax || view.NextHopCount > Limits.NextHopsMax)
@@ -155,7 +155,7 @@ public static unsafe class SnapshotVerifier
         for (int i = 0; i < view.InterfaceCount; i++)
         {
             index = (uint)i;
-            if (view.Interfaces[i].Port >= Limits.PortsMax || view.Interfaces[i].Vlan > 4094)
+            if (view.Interfaces[i].Port >= portCount || view.Interfaces[i].Vlan > 4094)
             {
                 return SnapshotFault.Interface;
             }
@@ -174,14 +174,14 @@ public static unsafe class SnapshotVerifier
         return SnapshotFault.None;
     }
 
-    private static SnapshotFault VerifyServers(in SnapshotView view, out uint index)
+    private static SnapshotFault VerifyServers(in SnapshotView view, int portCount, out uint index)
     {
         index = 0;
         for (int i = 0; i < view.ServerCount; i++)
         {
             index = (uint)i;
             ServerEntry server = view.Servers[i];
-            if (server.NextHop >= (uint)Math.Max(view.NextHopCount, 1) || server.Service >= Math.Max(view.ServiceCount, 1) || server.Port >= Limits.PortsMax || server.Valid > 1
+            if (server.NextHop >= (uint)Math.Max(view.NextHopCount, 1) || server.Service >= Math.Max(view.ServiceCount, 1) || server.Port >= portCount || server.Valid > 1
                 || server.Vlan > 4094 || server.Method > ForwardingMethod.DirectRouting)
             {
                 return SnapshotFault.Server;

@@ -23,6 +23,7 @@ public sealed unsafe class Housekeeping
     private readonly FlowQueries _queries;
     private readonly PortReporter _reporter;
     private readonly Log _log;
+    private readonly string[] _faultNames = Enum.GetNames<SnapshotFault>(); // Enum.ToString would allocate after the seal
     private readonly ulong[] _spares;
     private readonly uint _frameCapacity;
     private long _reportDueMs, _tickDueMs, _sealedBytes, _sealedThreadBytes;
@@ -32,7 +33,7 @@ public sealed unsafe class Housekeeping
     public Housekeeping(Native native, Region region, Launcher launcher, DataplaneConfig config)
     {
         (_native, _region, _launcher) = (native, region, launcher);
-        _gate = new SnapshotGate(region);
+        _gate = new SnapshotGate(region, launcher.Ports.Length);
         ProcessBlock* process = (ProcessBlock*)Unsafe.AsPointer(ref region.Process);
         _host = new SlowPathHost(native, launcher.Pools, launcher.Ports, launcher.Workers[0], &process->Drops, &process->SlowPath);
         ulong[] macs = [.. launcher.Ports.Select(p => p.Mac)];
@@ -95,7 +96,7 @@ public sealed unsafe class Housekeeping
         if (_region.Header.RejectedGeneration != _rejected)
         {
             _rejected = _region.Header.RejectedGeneration;
-            _log.Write($"forwarder-dataplane: snapshot {_rejected} refused: fault {_region.Header.RejectedFault}, entry {_region.Header.RejectedIndex}; generation {SnapshotWord.Generation(_region.Header.Accepted)} stays in force.\n");
+            _log.Write($"forwarder-dataplane: snapshot {_rejected} refused: {FaultName(_region.Header.RejectedFault)}, entry {_region.Header.RejectedIndex}; generation {SnapshotWord.Generation(_region.Header.Accepted)} stays in force.\n");
         }
 
         int done = FromWorkers(nowMs) + FromHost();
@@ -115,6 +116,8 @@ public sealed unsafe class Housekeeping
 
         return done != 0;
     }
+
+    private string FaultName(uint fault) => fault < (uint)_faultNames.Length ? _faultNames[fault] : "unknown fault";
 
     private int FromWorkers(long nowMs)
     {

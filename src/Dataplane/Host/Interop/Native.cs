@@ -92,17 +92,22 @@ public sealed unsafe class Native
     {
         string? named = Environment.GetEnvironmentVariable("FORWARDER_NATIVE");
         string beside = Path.Combine(AppContext.BaseDirectory, LibraryName);
-        foreach (string candidate in named != null ? (ReadOnlySpan<string>)[named] : [beside, LibraryName])
+        if (named == null && !File.Exists(beside))
         {
-            if (NativeLibrary.TryLoad(candidate, out nint library))
-            {
-                return new Native(library);
-            }
+            return NativeLibrary.TryLoad(LibraryName, out nint library)
+                ? new Native(library)
+                : throw new StartException($"{LibraryName} is missing: it is neither beside this program ({beside}) nor in the system's library path.");
         }
 
-        throw new StartException(named != null
-            ? $"FORWARDER_NATIVE names {named}, which cannot be loaded."
-            : $"{LibraryName} cannot be loaded, neither from {beside} nor from the system's library path. Is DPDK (librte_eal) installed?");
+        try
+        {
+            return new Native(NativeLibrary.Load(named ?? beside));
+        }
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+        {
+            // The loader's own words name the library that it missed (DPDK's, say).
+            throw new StartException($"{(named != null ? "FORWARDER_NATIVE names " : "")}{named ?? beside}, which cannot be loaded: {e.Message}");
+        }
     }
 
     /// <summary>DPDK's words for an errno.</summary>
