@@ -1,0 +1,45 @@
+namespace Forwarder.Lab;
+
+/// <summary>A real server: nginx in a namespace, with the VIPs on its loopback, which it keeps to itself (arp_ignore, arp_announce).</summary>
+public sealed class RealServerHost
+{
+    private readonly string _folder;
+
+    internal RealServerHost(string name, string address, string addressV6, int weight, Netns netns, string folder)
+    {
+        (Name, Address, AddressV6, Weight, Netns, _folder) = (name, address, addressV6, weight, netns, folder);
+    }
+
+    /// <summary>What its pages say.</summary>
+    public string Name { get; }
+
+    /// <summary>RIP.</summary>
+    public string Address { get; }
+
+    /// <summary>RIP, IPv6.</summary>
+    public string AddressV6 { get; }
+
+    /// <summary>Weight in scenario S1.</summary>
+    public int Weight { get; }
+
+    /// <summary>Its namespace; the port to the switch is e0.</summary>
+    public Netns Netns { get; }
+
+    internal void StartNginx()
+    {
+        string path = Path.Combine(_folder, $"{Name}.conf");
+        File.WriteAllText(path, $$"""
+            user root root;
+            worker_processes 1;
+            pid {{_folder}}/{{Name}}.pid;
+            error_log {{_folder}}/{{Name}}.error;
+            events { worker_connections 4096; }
+            http {
+              access_log off;
+              keepalive_requests 1000000;
+              server { listen 80; listen [::]:80; default_type text/plain; location / { return 200 "{{Name}}\n"; } }
+            }
+            """);
+        Netns.Run($"nginx -e {_folder}/{Name}.error -c {path}");
+    }
+}
