@@ -26,9 +26,9 @@ public sealed unsafe class Housekeeping
     private readonly string[] _faultNames = Enum.GetNames<SnapshotFault>(); // Enum.ToString would allocate after the seal
     private readonly ulong[] _spares;
     private readonly uint _frameCapacity;
-    private long _reportDueMs, _tickDueMs, _sealedBytes, _sealedThreadBytes;
+    private SealMeter _seal;
+    private long _reportDueMs, _tickDueMs;
     private ulong _rejected;
-    private int _sealedCollections;
 
     public Housekeeping(Native native, Region region, Launcher launcher, DataplaneConfig config)
     {
@@ -47,7 +47,7 @@ public sealed unsafe class Housekeeping
         process->PortCount = (uint)launcher.Ports.Length;
     }
 
-    /// <summary>After a restart: takes up the snapshot that was in force, before workers run.</summary>
+    /// <summary>After a restart: takes up the snapshot that was in force, and a newer one if control has published it meanwhile, before workers run.</summary>
     public bool Resume()
     {
         bool resumed = _gate.TryResume(out SnapshotView view);
@@ -56,6 +56,7 @@ public sealed unsafe class Housekeeping
             _slowPath.SetSnapshot(view, Environment.TickCount64);
         }
 
+        resumed |= TakeSnapshot(Environment.TickCount64);
         _reporter.Report();
         return resumed;
     }
@@ -66,10 +67,7 @@ public sealed unsafe class Housekeeping
         // Run everything once, so that what the runtime makes at first use is made.
         Round(Environment.TickCount64);
         Report();
-        GC.Collect();
-        _sealedBytes = GC.GetTotalAllocatedBytes();
-        _sealedThreadBytes = GC.GetAllocatedBytesForCurrentThread();
-        _sealedCollections = GC.CollectionCount(0);
+        _seal.Set();
         Volatile.Write(ref _region.Process.Sealed, 1);
     }
 
@@ -83,22 +81,13 @@ public sealed unsafe class Housekeeping
                 _native.SleepUs(SleepUs);
             }
         }
+
+        Report();
     }
 
     private bool Round(long nowMs)
     {
-        if (_gate.TryExamine(out SnapshotView view))
-        {
-            _slowPath.SetSnapshot(view, nowMs);
-            _gate.Accept();
-        }
-
-        if (_region.Header.RejectedGeneration != _rejected)
-        {
-            _rejected = _region.Header.RejectedGeneration;
-            _log.Write($"forwarder-dataplane: snapshot {_rejected} refused: {FaultName(_region.Header.RejectedFault)}, entry {_region.Header.RejectedIndex}; generation {SnapshotWord.Generation(_region.Header.Accepted)} stays in force.\n");
-        }
-
+        TakeSnapshot(nowMs);
         int done = FromWorkers(nowMs) + FromHost();
         if (nowMs >= _tickDueMs)
         {
@@ -115,6 +104,24 @@ public sealed unsafe class Housekeeping
         }
 
         return done != 0;
+    }
+
+    private bool TakeSnapshot(long nowMs)
+    {
+        bool taken = _gate.TryExamine(out SnapshotView view);
+        if (taken)
+        {
+            _slowPath.SetSnapshot(view, nowMs);
+            _gate.Accept();
+        }
+
+        if (_region.Header.RejectedGeneration != _rejected)
+        {
+            _rejected = _region.Header.RejectedGeneration;
+            _log.Write($"forwarder-dataplane: snapshot {_rejected} refused: {FaultName(_region.Header.RejectedFault)}, entry {_region.Header.RejectedIndex}; generation {SnapshotWord.Generation(_region.Header.Accepted)} stays in force.\n");
+        }
+
+        return taken;
     }
 
     private string FaultName(uint fault) => fault < (uint)_faultNames.Length ? _faultNames[fault] : "unknown fault";
@@ -164,9 +171,8 @@ public sealed unsafe class Housekeeping
         process.MbufAvailable = _launcher.Pools.Available;
         if (process.Sealed != 0)
         {
-            // The process' count moves in steps of the allocator's chunks, this thread's by the byte.
-            process.AllocatedBytesSinceSeal = (ulong)Math.Max(GC.GetTotalAllocatedBytes() - _sealedBytes, GC.GetAllocatedBytesForCurrentThread() - _sealedThreadBytes);
-            process.CollectionsSinceSeal = (ulong)(GC.CollectionCount(0) - _sealedCollections);
+            process.AllocatedBytesSinceSeal = _seal.AllocatedBytes;
+            process.CollectionsSinceSeal = _seal.Collections;
         }
     }
 }
