@@ -6,7 +6,7 @@ namespace Forwarder.Lab;
 /// <summary>The demo: a director between real clients and real servers, set up as any LVS user would, changed under load.</summary>
 public sealed class Demo : IDisposable
 {
-    private const int Clients = 4, PhaseRequests = 15_000, CatchUpTimeoutMs = 60_000, DrainTimeoutMs = 10_000;
+    private const int Clients = 4, PhaseRequests = 15_000, OutRequests = 4_000, CatchUpTimeoutMs = 60_000, DrainTimeoutMs = 10_000;
     private const double ShareTolerancePoints = 3;
     private const string Service = "v1/services/tcp:172.16.58.1:80", Leaver = "172.16.58.8:80";
 
@@ -23,11 +23,15 @@ public sealed class Demo : IDisposable
     /// <summary>Runs the demo. Returns the exit code.</summary>
     public static int Run(bool keep)
     {
+        const int InterruptedExitCode = 130;
         Demo? demo = null;
+        bool interrupted = false;
         void Interrupt(PosixSignalContext context)
         {
+            context.Cancel = true;
+            interrupted = true;
             demo?.Dispose();
-            Environment.Exit(130);
+            Environment.Exit(InterruptedExitCode);
         }
 
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
@@ -37,6 +41,12 @@ public sealed class Demo : IDisposable
             demo = new Demo();
             return demo.Run() && (!keep || demo.Keep()) ? 0 : 1;
         }
+        catch (Exception) when (interrupted)
+        {
+            // The lab is being taken down under the demo's feet; the signal's handler ends the process.
+            Thread.Sleep(Timeout.Infinite);
+            return InterruptedExitCode;
+        }
         finally
         {
             demo?.Dispose();
@@ -44,7 +54,13 @@ public sealed class Demo : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _lab.Dispose();
+    public void Dispose()
+    {
+        lock (_lab)
+        {
+            _lab.Dispose();
+        }
+    }
 
     private static void Say(string text) => Console.WriteLine($"demo: {text}");
 
@@ -76,7 +92,7 @@ public sealed class Demo : IDisposable
         Wait.Until(() => Server(Leaver).ActiveConnections == 0, $"{Leaver} is drained", DrainTimeoutMs);
         Change(HttpMethod.Delete, $"{Service}/servers/{Leaver}");
         load.Enter("rs8 out");
-        load.WaitFor(PhaseRequests);
+        load.WaitFor(OutRequests);
 
         Say($"POST …/servers {Leaver} weight 1: it is back");
         load.Enter("rs8 back, wlc catches up");

@@ -11,7 +11,7 @@ namespace Forwarder.Lab;
 /// </summary>
 public sealed class HttpLoad : IDisposable
 {
-    private const int TimeoutMs = 5_000, AnswerBytesMax = 4_096;
+    private const int TimeoutMs = 5_000, AnswerBytesMax = 4_096, PortMin = 10_000, PortMax = 65_000, BindAttemptsMax = 100;
     private static readonly byte[] s_ask = "GET / HTTP/1.1\r\nHost: s1\r\n\r\n"u8.ToArray();
     private static readonly byte[] s_askAndClose = "GET / HTTP/1.1\r\nHost: s1\r\nConnection: close\r\n\r\n"u8.ToArray();
     private readonly IPEndPoint _target;
@@ -21,6 +21,7 @@ public sealed class HttpLoad : IDisposable
     private readonly List<LoadPhase> _phases = [];
     private readonly string[] _serverOfClient;
     private long _left;
+    private int _ports;
     private volatile bool _stop;
 
     /// <summary>Starts the load in phase <paramref name="phase"/>; ends by <see cref="Stop"/> or after <paramref name="requests"/>.</summary>
@@ -123,6 +124,7 @@ public sealed class HttpLoad : IDisposable
         Socket socket = new(_target.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = TimeoutMs, SendTimeout = TimeoutMs };
         try
         {
+            Bind(socket);
             if (!socket.ConnectAsync(_target).Wait(TimeoutMs))
             {
                 throw new TimeoutException("connect: no answer");
@@ -140,6 +142,28 @@ public sealed class HttpLoad : IDisposable
         }
 
         return socket;
+    }
+
+    /// <summary>
+    /// Takes the client ports one after another, as many clients would. The kernel's own choice likes to take a port again
+    /// at once; wlc, which counts connections, would then see fewer connections than requests.
+    /// </summary>
+    private void Bind(Socket socket)
+    {
+        IPAddress any = _target.AddressFamily == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any;
+        for (int attempt = 0; ; attempt++)
+        {
+            int port = PortMin + (int)((uint)Interlocked.Increment(ref _ports) % (PortMax - PortMin + 1));
+            try
+            {
+                socket.Bind(new IPEndPoint(any, port));
+                return;
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse && attempt < BindAttemptsMax)
+            {
+                // A slow request of the last round still has it.
+            }
+        }
     }
 
     /// <summary>One request; returns the body, which is the server's name.</summary>
