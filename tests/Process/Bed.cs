@@ -12,7 +12,6 @@ public sealed class Bed : IDisposable
 {
     private const string DataplaneMacText = "02:00:00:00:00:01";
     private static int s_number;
-    private readonly string _folder = Directory.CreateTempSubdirectory("forwarder-process-").FullName;
     private readonly List<DataplaneProcess> _processes = [];
 
     public Bed(int workers = 1)
@@ -27,7 +26,7 @@ public sealed class Bed : IDisposable
         Wire = new PacketSocket(Netns, "wire");
         Config = new DataplaneConfig
         {
-            RegionPath = Path.Combine(_folder, "region"),
+            RegionPath = Path.Combine(Folder, "region"),
             FilePrefix = Netns,
             Ports = [new PortConfig { Name = "lan", Device = "net_af_packet0,iface=dp", RxDescriptors = 512, TxDescriptors = 512 }],
             WorkerCpus = [.. Enumerable.Repeat(Environment.ProcessorCount - 1, workers)],
@@ -41,6 +40,9 @@ public sealed class Bed : IDisposable
         Region = Region.Open(Config.RegionPath);
         Publisher = new SnapshotPublisher(Region);
     }
+
+    /// <summary>Where the region and the configuration are; goes with the bed.</summary>
+    public string Folder { get; } = Directory.CreateTempSubdirectory("forwarder-process-").FullName;
 
     /// <summary>Name of the namespace, also the dataplane's --file-prefix.</summary>
     public string Netns { get; }
@@ -60,15 +62,16 @@ public sealed class Bed : IDisposable
     /// <summary>The dataplane's MAC address, first byte lowest.</summary>
     public static ulong DataplaneMac => TestSupport.ContentBuilder.Mac(DataplaneMacText);
 
-    /// <summary>Starts the dataplane with <see cref="Config"/>; does not wait.</summary>
-    public DataplaneProcess Start(Dictionary<string, string>? environment = null) => StartWith(JsonSerializer.Serialize(Config, DataplaneConfigJson.Default.DataplaneConfig), environment);
+    /// <summary>Starts the dataplane with <see cref="Config"/>; does not wait. By default in the namespace; <paramref name="launcher"/> is put before its command line instead.</summary>
+    public DataplaneProcess Start(Dictionary<string, string>? environment = null, string[]? launcher = null) =>
+        StartWith(JsonSerializer.Serialize(Config, DataplaneConfigJson.Default.DataplaneConfig), environment, launcher);
 
     /// <summary>Starts the dataplane with a configuration file of this text.</summary>
-    public DataplaneProcess StartWith(string json, Dictionary<string, string>? environment = null)
+    public DataplaneProcess StartWith(string json, Dictionary<string, string>? environment = null, string[]? launcher = null)
     {
-        string path = Path.Combine(_folder, "dataplane.json");
+        string path = Path.Combine(Folder, "dataplane.json");
         File.WriteAllText(path, json);
-        DataplaneProcess process = new(Netns, path, environment);
+        DataplaneProcess process = new(launcher ?? ["ip", "netns", "exec", Netns], path, environment);
         _processes.Add(process);
         return process;
     }
@@ -77,9 +80,15 @@ public sealed class Bed : IDisposable
     public DataplaneProcess StartAndWait()
     {
         DataplaneProcess process = Start();
+        WaitForRunning(process);
+        return process;
+    }
+
+    /// <summary>Waits until a dataplane runs.</summary>
+    public void WaitForRunning(DataplaneProcess process)
+    {
         Wait.Until(() => process.HasExited || (Region.Process.Pid == process.Id && State == ProcessState.Running), "the dataplane runs");
         Assert.False(process.HasExited, process.Errors);
-        return process;
     }
 
     /// <summary>The dataplane's state.</summary>
@@ -120,6 +129,6 @@ public sealed class Bed : IDisposable
         Wire.Dispose();
         Region.Dispose();
         Shell.Run($"ip netns del {Netns}");
-        Directory.Delete(_folder, recursive: true);
+        Directory.Delete(Folder, recursive: true);
     }
 }

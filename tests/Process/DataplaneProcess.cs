@@ -11,10 +11,10 @@ public sealed class DataplaneProcess : IDisposable
     private readonly StringBuilder _errors = new();
     private bool _disposed;
 
-    public DataplaneProcess(string netns, string configPath, Dictionary<string, string>? environment)
+    public DataplaneProcess(string[] launcher, string configPath, Dictionary<string, string>? environment)
     {
-        // ip-netns-exec becomes the program: the process id is the dataplane's.
-        ProcessStartInfo start = new("ip", ["netns", "exec", netns, Repository.Dataplane, "--config", configPath]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        // Launchers (ip netns exec, setpriv, unshare) become the program: the process id is the dataplane's.
+        ProcessStartInfo start = new(launcher[0], [.. launcher[1..], Repository.Dataplane, "--config", configPath]) { RedirectStandardError = true, RedirectStandardOutput = true };
         foreach ((string name, string value) in environment ?? [])
         {
             start.Environment[name] = value;

@@ -14,6 +14,7 @@ public sealed class PacketSocket : IDisposable
     private readonly Socket _socket;
     private readonly byte[] _buffer = new byte[FrameBytesMax];
 
+    /// <summary>On an interface of a namespace, given by its name or by a path of proc(5).</summary>
     public PacketSocket(string netns, string interfaceName)
     {
         Socket? socket = null;
@@ -102,7 +103,7 @@ public sealed class PacketSocket : IDisposable
     private static Socket Open(string netns, string interfaceName)
     {
         const int CloneNewNet = 0x4000_0000, IgnoreOutgoing = 23, Auxdata = 8, SolPacket = 263;
-        using SafeFileHandle file = File.OpenHandle($"/var/run/netns/{netns}", FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using SafeFileHandle file = File.OpenHandle(netns.StartsWith('/') ? netns : $"/var/run/netns/{netns}", FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         if (Setns(file.DangerousGetHandle().ToInt32(), CloneNewNet) != 0)
         {
             throw new InvalidOperationException($"setns {netns}: {Marshal.GetLastPInvokeErrorMessage()}");

@@ -83,9 +83,12 @@ public static class ConfigReader
         bool onKernelInterface = device.StartsWith("net_af_packet", StringComparison.Ordinal) || device.StartsWith("net_af_xdp", StringComparison.Ordinal);
         string? kernelInterface = EalArguments.Argument(device, "iface");
         Demand(!onKernelInterface || kernelInterface != null, $"{where}.device: \"{device}\" needs an argument iface=NAME.");
-        Demand(!onKernelInterface || Directory.Exists($"/sys/class/net/{kernelInterface}"), $"{where}.device: there is no network interface {kernelInterface}.");
+        Demand(!onKernelInterface || IsInterface(kernelInterface!), $"{where}.device: there is no network interface {kernelInterface}.");
         Demand(!EalArguments.IsPci(device) || Directory.Exists($"/sys/bus/pci/devices/{EalArguments.FullPci(device)}"), $"{where}.device: there is no PCI device {device}.");
     }
+
+    /// <summary>Whether the process' network namespace has this interface. (/sys/class/net may show another namespace's.)</summary>
+    private static bool IsInterface(string name) => File.ReadLines("/proc/net/dev").Any(line => line.TrimStart().StartsWith(name + ":", StringComparison.Ordinal));
 
     /// <summary>CPUs that the process may use (cpusets, taskset), as a list: 0-3,8.</summary>
     private static string AllowedCpus()

@@ -6,6 +6,7 @@ namespace Forwarder.Dataplane;
 public sealed unsafe class EalLog(Native native)
 {
     private const int LinesMax = 6;
+    private static readonly string[] s_usual = ["EAL: Detected ", "EAL: Selected ", "EAL: Physical addresses are unavailable"];
     private int _seen;
 
     /// <summary>Forgets what was logged so far.</summary>
@@ -17,7 +18,7 @@ public sealed unsafe class EalLog(Native native)
         string text = Text();
         string[] lines = text[_seen..].Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         _seen = text.Length;
-        string[] telling = [.. lines.Where(l => !l.StartsWith("EAL: Detected ", StringComparison.Ordinal) && !l.StartsWith("EAL: Selected ", StringComparison.Ordinal)).TakeLast(LinesMax)];
+        string[] telling = [.. lines.Where(l => !s_usual.Any(u => l.StartsWith(u, StringComparison.Ordinal))).TakeLast(LinesMax)];
         return telling.Length == 0 ? "" : $" DPDK says: {string.Join(" | ", telling)}";
     }
 

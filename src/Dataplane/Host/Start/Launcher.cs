@@ -139,7 +139,7 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
         {
             return native.PortFind(device, &number) == 0
                 ? number
-                : throw new StartException($"{where}.device: DPDK has made no port of {port.Device}: no driver for it, or (PCI) it is not bound to vfio-pci or uio_pci_generic.{_log.Take()}");
+                : throw new StartException($"{where}.device: DPDK has made no port of {port.Device}: there is no such driver, the driver could not open it (privileges?), or (PCI) it is not bound to vfio-pci or uio_pci_generic.{_log.Take()}");
         }
     }
 
