@@ -14,8 +14,18 @@
 #include <rte_mbuf.h>
 #include <rte_version.h>
 
-/* The dataplane has the same sizes; a change must not pass unnoticed. */
+#if RTE_VERSION < RTE_VERSION_NUM(22, 11, 0, 0)
+#error "DPDK 22.11 LTS or later is needed"
+#endif
+
+/* The dataplane (Mbuf.cs, Native*.cs) has the same numbers and checks them again at its start: a change must not pass unnoticed. */
 _Static_assert(sizeof(struct rte_mbuf) == 128, "rte_mbuf is two cache lines");
+_Static_assert(offsetof(struct rte_mbuf, buf_addr) == 0, "rte_mbuf.buf_addr");
+_Static_assert(offsetof(struct rte_mbuf, data_off) == 16, "rte_mbuf.data_off");
+_Static_assert(offsetof(struct rte_mbuf, nb_segs) == 20, "rte_mbuf.nb_segs");
+_Static_assert(offsetof(struct rte_mbuf, ol_flags) == 24, "rte_mbuf.ol_flags");
+_Static_assert(offsetof(struct rte_mbuf, pkt_len) == 36, "rte_mbuf.pkt_len");
+_Static_assert(offsetof(struct rte_mbuf, data_len) == 40, "rte_mbuf.data_len");
 _Static_assert(sizeof(struct fwd_layout) == 72, "fwd_layout");
 _Static_assert(sizeof(struct fwd_port_config) == 16, "fwd_port_config");
 _Static_assert(sizeof(struct fwd_port_info) == 176, "fwd_port_info");

@@ -1,6 +1,7 @@
 /*
  * The shim between the dataplane (C#) and DPDK. Thin and one to one: fixed-width types, one prefix, 0 or a count on
- * success, -errno on failure; fwd_error_text() gives DPDK's words. Only public DPDK API; compiled against 22.11 LTS.
+ * success, -errno on failure; fwd_error_text() gives DPDK's words. Only DPDK's public and stable API
+ * (nothing internal or experimental), so that later LTS releases compile, too; built and tested with 22.11.
  */
 #ifndef FORWARDER_NATIVE_H
 #define FORWARDER_NATIVE_H

@@ -1,8 +1,11 @@
 #include "forwarder_native.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <rte_errno.h>
 #include <rte_ethdev.h>
@@ -107,6 +110,26 @@ int32_t fwd_port_stop(uint16_t port)
     return error != 0 ? error : closed;
 }
 
+/* Drivers on a kernel interface say "up" whatever happens to it: ask the kernel. Called by housekeeping only. */
+static bool is_kernel_interface_down(const struct rte_eth_dev_info *info)
+{
+    static int control = -1;
+    struct ifreq request;
+    memset(&request, 0, sizeof(request));
+    bool asks = info->if_index != 0 && (strcmp(info->driver_name, "net_af_packet") == 0 ||
+        strcmp(info->driver_name, "net_af_xdp") == 0 || strcmp(info->driver_name, "net_pcap") == 0);
+    if (!asks) {
+        return false;
+    }
+    if (control < 0) {
+        control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    }
+    if (if_indextoname(info->if_index, request.ifr_name) == NULL) {
+        return errno == ENXIO; /* the interface is gone */
+    }
+    return ioctl(control, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_RUNNING) == 0;
+}
+
 int32_t fwd_port_info(uint16_t port, struct fwd_port_info *out)
 {
     struct rte_eth_dev_info info;
@@ -130,7 +153,7 @@ int32_t fwd_port_info(uint16_t port, struct fwd_port_info *out)
         out->rx_offloads = port_rx_offloads[port];
     }
     if (rte_eth_link_get_nowait(port, &link) == 0) {
-        out->link_up = link.link_status == RTE_ETH_LINK_UP;
+        out->link_up = link.link_status == RTE_ETH_LINK_UP && !is_kernel_interface_down(&info);
         out->speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
     }
     out->numa_node = rte_eth_dev_socket_id(port);

@@ -64,6 +64,36 @@ public sealed class ForwardingTests
         Assert.Equal(1ul, bed.Region.Process.SlowPath.ArpAnswered);
     }
 
+    /// <summary>Drivers on a kernel interface report "up" for ever: the kernel is asked.</summary>
+    [Fact]
+    public void TheLinkFollowsTheKernelInterfaceAndTrafficComesBack()
+    {
+        using Bed bed = new();
+        using DataplaneProcess dataplane = bed.StartAndWait();
+        bed.Publish(Lan.Content());
+        Lan.Forward(bed, 1000);
+        bed.InNetns("ip link set dp down");
+        Wait.Until(() => bed.Region.Port(0).LinkUp == 0, "the link is down");
+        Wait.Until(() => dataplane.Errors.Contains("port lan: link is down", StringComparison.Ordinal), "the log says so");
+        bed.InNetns("ip link set dp up");
+        Wait.Until(() => bed.Region.Port(0).LinkUp == 1, "the link is up");
+        Lan.Forward(bed, 1000, Wire.Ack);
+    }
+
+    /// <summary>Two workers, two queues of the port (spread by the kernel): a flow stays with one worker and one server.</summary>
+    [Fact]
+    public void WorkersShareAPort()
+    {
+        using Bed bed = new(workers: 2);
+        bed.Config = bed.Config with { Ports = [bed.Config.Ports[0] with { Device = "net_af_packet0,iface=dp,qpairs=2" }] };
+        using DataplaneProcess dataplane = bed.StartAndWait();
+        bed.Publish(Lan.Content());
+        ulong[] servers = [.. Enumerable.Range(2000, 100).Select(port => Lan.Destination(Lan.Forward(bed, port)))];
+        Assert.Equal(servers, Enumerable.Range(2000, 100).Select(port => Lan.Destination(Lan.Forward(bed, port, Wire.Ack))));
+        Assert.All((int[])[0, 1], worker => Assert.InRange(bed.Region.Worker(worker).Counters.FlowsCreated, 10ul, 90ul));
+        Assert.Equal(100, FlowQuery.All(bed.Region).Count);
+    }
+
     [Fact]
     public void ListsItsFlows()
     {

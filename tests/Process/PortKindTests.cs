@@ -89,6 +89,16 @@ public sealed class PortKindTests : IDisposable
         Assert.Equal(1ul, other.Region.Process.SlowPath.ArpAnswered);
     }
 
+    /// <summary>The driver would not start over a socket file that a killed process has left.</summary>
+    [Fact]
+    public void AMemifServerStartsAgainAfterKill()
+    {
+        UsePort($"net_memif0,role=server,socket={_bed.Folder}/memif,socket-abstract=no");
+        _bed.StartAndWait().Kill();
+        Assert.True(File.Exists($"{_bed.Folder}/memif"));
+        _bed.StartAndWait();
+    }
+
     /// <summary>From a file to a file: also what a kernel interface would never let through.</summary>
     [Fact]
     public void ForwardsFromACaptureToACapture()

@@ -85,6 +85,11 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
 
     private void InitializeEal()
     {
+        foreach (PortConfig port in config.Ports)
+        {
+            StaleSocket.Remove(port.Device);
+        }
+
         List<string> arguments = EalArguments.Make(config);
         Console.Error.WriteLine($"EAL arguments: {string.Join(' ', arguments)}");
         byte** argv = (byte**)NativeMemory.AllocZeroed((nuint)(arguments.Count + 1), (nuint)sizeof(byte*));
