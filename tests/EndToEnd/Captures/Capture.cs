@@ -1,0 +1,43 @@
+using System.Diagnostics;
+using Forwarder.Lab;
+
+namespace Forwarder.EndToEnd.Tests;
+
+/// <summary>tcpdump on an interface, into a file.</summary>
+public sealed class Capture : IDisposable
+{
+    private readonly Process _tcpdump;
+    private readonly string _path;
+
+    /// <summary>Starts and waits until it listens.</summary>
+    public Capture(Netns netns, string interfaceName, string filter, string folder)
+    {
+        _path = Path.Combine(folder, $"{interfaceName}-{Guid.NewGuid():N}.pcap");
+        string[] words = ["netns", "exec", netns.Name, "tcpdump", "-i", interfaceName, "-U", "--immediate-mode", "-s", "0", "-w", _path, .. filter.Split(' ')];
+        _tcpdump = Process.Start(new ProcessStartInfo("ip", words) { RedirectStandardError = true })!;
+        while (_tcpdump.StandardError.ReadLine() is string line && !line.Contains("listening on", StringComparison.Ordinal))
+        {
+        }
+    }
+
+    /// <summary>Ends the capture and returns its frames.</summary>
+    public IReadOnlyList<byte[]> Stop()
+    {
+        const int SettleMs = 300;
+        Thread.Sleep(SettleMs);   // what the kernel still holds for tcpdump
+        Shell.Run($"kill -INT {_tcpdump.Id}");
+        _tcpdump.WaitForExit();
+        return Pcap.Read(_path);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (!_tcpdump.HasExited)
+        {
+            _tcpdump.Kill();
+        }
+
+        _tcpdump.Dispose();
+    }
+}

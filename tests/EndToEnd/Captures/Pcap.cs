@@ -1,0 +1,35 @@
+using System.Buffers.Binary;
+
+namespace Forwarder.EndToEnd.Tests;
+
+/// <summary>Reads what tcpdump wrote: a 24-byte header, then 16 bytes and the frame for each packet (pcap-savefile(5)).</summary>
+public static class Pcap
+{
+    private const int FileHeaderBytes = 24, PacketHeaderBytes = 16, CapturedLengthOffset = 8;
+
+    /// <summary>The frames of a file.</summary>
+    public static IReadOnlyList<byte[]> Read(string path)
+    {
+        byte[] file = File.ReadAllBytes(path);
+        List<byte[]> frames = [];
+        for (int at = FileHeaderBytes; at + PacketHeaderBytes <= file.Length;)
+        {
+            int length = BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(at + CapturedLengthOffset));
+            frames.Add(file[(at + PacketHeaderBytes)..(at + PacketHeaderBytes + length)]);
+            at += PacketHeaderBytes + length;
+        }
+
+        return frames;
+    }
+
+    /// <summary>Destination MAC address.</summary>
+    public static string Destination(byte[] frame) => Mac(frame.AsSpan(0, 6));
+
+    /// <summary>Source MAC address.</summary>
+    public static string Source(byte[] frame) => Mac(frame.AsSpan(6, 6));
+
+    /// <summary>Everything from the EtherType on, as text to compare by.</summary>
+    public static string FromEtherType(byte[] frame) => Convert.ToHexString(frame.AsSpan(12));
+
+    private static string Mac(ReadOnlySpan<byte> bytes) => string.Join(':', bytes.ToArray().Select(b => $"{b:x2}"));
+}
