@@ -11,18 +11,17 @@ namespace Forwarder.Process.Tests;
 public sealed class Bed : IDisposable
 {
     private const string DataplaneMacText = "02:00:00:00:00:01";
-    private static int s_number;
+    private readonly Instance _instance = Instance.Create();
+    private readonly Netns _netns;
     private readonly List<DataplaneProcess> _processes = [];
 
     public Bed(int workers = 1)
     {
-        string id = $"{Environment.ProcessId}-{Interlocked.Increment(ref s_number)}";
-        Netns = $"fwdproc-{id}";
-        Shell.Run($"ip netns add {Netns}");
+        _netns = _instance.Netns("dut");
         InNetns("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1");
-        Shell.Run($"ip -n {Netns} link add dp address {DataplaneMacText} type veth peer name wire address 02:00:00:00:00:99");
-        Shell.Run($"ip -n {Netns} link set dp up");
-        Shell.Run($"ip -n {Netns} link set wire up");
+        _netns.Ip($"link add dp address {DataplaneMacText} type veth peer name wire address 02:00:00:00:00:99");
+        _netns.Ip("link set dp up");
+        _netns.Ip("link set wire up");
         Wire = new PacketSocket(Netns, "wire");
         Config = new DataplaneConfig
         {
@@ -42,10 +41,10 @@ public sealed class Bed : IDisposable
     }
 
     /// <summary>Where the region and the configuration are; goes with the bed.</summary>
-    public string Folder { get; } = Directory.CreateTempSubdirectory("forwarder-process-").FullName;
+    public string Folder => _instance.Folder;
 
     /// <summary>Name of the namespace, also the dataplane's --file-prefix.</summary>
-    public string Netns { get; }
+    public string Netns => _netns.Name;
 
     /// <summary>The other end of the dataplane's port.</summary>
     public PacketSocket Wire { get; }
@@ -116,7 +115,7 @@ public sealed class Bed : IDisposable
     }
 
     /// <summary>Runs a command in the namespace.</summary>
-    public string InNetns(string command) => Shell.Run($"ip netns exec {Netns} {command}");
+    public string InNetns(string command) => _netns.Run(command);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -128,7 +127,6 @@ public sealed class Bed : IDisposable
 
         Wire.Dispose();
         Region.Dispose();
-        Shell.Run($"ip netns del {Netns}");
-        Directory.Delete(Folder, recursive: true);
+        _instance.Dispose();
     }
 }

@@ -14,7 +14,7 @@ public sealed class DataplaneProcess : IDisposable
     public DataplaneProcess(string[] launcher, string configPath, Dictionary<string, string>? environment)
     {
         // Launchers (ip netns exec, setpriv, unshare) become the program: the process id is the dataplane's.
-        ProcessStartInfo start = new(launcher[0], [.. launcher[1..], Repository.Dataplane, "--config", configPath]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        ProcessStartInfo start = new(launcher[0], [.. launcher[1..], Repository.Program("dataplane/forwarder-dataplane"), "--config", configPath]) { RedirectStandardError = true, RedirectStandardOutput = true };
         foreach ((string name, string value) in environment ?? [])
         {
             start.Environment[name] = value;

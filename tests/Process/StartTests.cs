@@ -126,32 +126,25 @@ public sealed class StartTests : IDisposable
     [InlineData("layout[0] = ABI; layout[1] = 8;", "libforwarder_native.so does not fit this program: sizeof(fwd_layout) is 8, expected 72")]
     public void AShimOfAnotherReleaseIsRefused(string body, string message)
     {
-        string source = Path.Combine(Path.GetTempPath(), $"{_bed.Netns}.c"), library = Path.ChangeExtension(source, ".so");
+        string source = Path.Combine(_bed.Folder, "shim.c"), library = Path.ChangeExtension(source, ".so");
         File.WriteAllText(source, $"void fwd_get_layout(unsigned int *layout); void fwd_get_layout(unsigned int *layout) {{ {body} }}");
-        try
-        {
-            Shell.Run($"cc -shared -fPIC -DABI={ShimVersion()} -o {library} {source}");
-            RefusedWith("FORWARDER_NATIVE", library, message);
-        }
-        finally
-        {
-            File.Delete(source);
-            File.Delete(library);
-        }
+        Shell.Run($"cc -shared -fPIC -DABI={ShimVersion()} -o {library} {source}");
+        RefusedWith("FORWARDER_NATIVE", library, message);
     }
 
     [Fact]
     public void WrongArgumentsAreExplained()
     {
-        (int exitCode, string output) = Shell.Try($"{Repository.Dataplane} --nonsense");
-        Assert.Equal(2, exitCode);
-        Assert.Contains("Usage: forwarder-dataplane --config FILE", output, StringComparison.Ordinal);
-        (exitCode, output) = Shell.Try($"{Repository.Dataplane} --config /nowhere/file.json");
-        Assert.Equal(1, exitCode);
-        Assert.Contains("/nowhere/file.json cannot be read", output, StringComparison.Ordinal);
-        (exitCode, output) = Shell.Try($"{Repository.Dataplane} --version");
-        Assert.Equal(0, exitCode);
-        Assert.Contains($"region version {RegionHeader.CurrentVersion}", output, StringComparison.Ordinal);
+        string program = Repository.Program("dataplane/forwarder-dataplane");
+        CommandResult result = Shell.Try($"{program} --nonsense");
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("Usage: forwarder-dataplane --config FILE", result.Errors, StringComparison.Ordinal);
+        result = Shell.Try($"{program} --config /nowhere/file.json");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("/nowhere/file.json cannot be read", result.Errors, StringComparison.Ordinal);
+        result = Shell.Try($"{program} --version");
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains($"region version {RegionHeader.CurrentVersion}", result.Output, StringComparison.Ordinal);
     }
 
     private static string ShimVersion()
