@@ -1,11 +1,13 @@
+using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Forwarder.Abi;
+using Xunit.Abstractions;
 
 namespace Forwarder.Process.Tests;
 
 /// <summary>A dataplane that cannot start says what is wrong, where, and what is allowed: on stderr and in the region.</summary>
-public sealed class StartTests : IDisposable
+public sealed class StartTests(ITestOutputHelper output) : IDisposable
 {
     private readonly Bed _bed = new();
 
@@ -145,6 +147,24 @@ public sealed class StartTests : IDisposable
         result = Shell.Try($"{program} --version");
         Assert.Equal(0, result.ExitCode);
         Assert.Contains($"region version {RegionHeader.CurrentVersion}", result.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>On a virtual port an idle worker gives way ("auto"): a small machine has other things to do.</summary>
+    [Theory]
+    [InlineData("auto", 0, 50_000)]
+    [InlineData("backoff", 0, 50_000)]
+    [InlineData("spin", 100_000, double.MaxValue)]
+    public void AnIdleWorkerDoesAsConfigured(string idle, double least, double most)
+    {
+        _bed.Config.Idle = idle;
+        DataplaneProcess dataplane = _bed.StartAndWait();
+        _bed.Publish(Lan.Content());
+        Stopwatch clock = Stopwatch.StartNew();
+        (TimeSpan cpuBefore, ulong before) = (dataplane.CpuTime, _bed.Region.Worker(0).Counters.Turns);
+        Thread.Sleep(1_000);
+        double turnsPerSecond = (_bed.Region.Worker(0).Counters.Turns - before) / clock.Elapsed.TotalSeconds;
+        output.WriteLine($"{idle}: {turnsPerSecond:N0} turns/s, {(dataplane.CpuTime - cpuBefore) / clock.Elapsed:P0} of a CPU");
+        Assert.InRange(turnsPerSecond, least, most);
     }
 
     private static string ShimVersion()
