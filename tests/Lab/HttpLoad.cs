@@ -14,6 +14,7 @@ public sealed class HttpLoad : IDisposable
     private const int TimeoutMs = 5_000, AnswerBytesMax = 4_096, PortMin = 10_000, PortMax = 65_000, BindAttemptsMax = 100;
     private static readonly byte[] s_ask = "GET / HTTP/1.1\r\nHost: s1\r\n\r\n"u8.ToArray();
     private static readonly byte[] s_askAndClose = "GET / HTTP/1.1\r\nHost: s1\r\nConnection: close\r\n\r\n"u8.ToArray();
+    private static int s_ports;   // of the process: two loads must not take the same one
     private readonly IPEndPoint _target;
     private readonly bool _keepAlive;
     private readonly List<Thread> _threads = [];
@@ -21,7 +22,6 @@ public sealed class HttpLoad : IDisposable
     private readonly List<LoadPhase> _phases = [];
     private readonly string[] _serverOfClient;
     private long _left;
-    private int _ports;
     private volatile bool _stop;
 
     /// <summary>Starts the load in phase <paramref name="phase"/>; ends by <see cref="Stop"/> or after <paramref name="requests"/>.</summary>
@@ -94,12 +94,13 @@ public sealed class HttpLoad : IDisposable
     private void Work(int client)
     {
         Socket? socket = null;
+        int port = 0;
         while (!_stop && Interlocked.Decrement(ref _left) >= 0)
         {
             long start = Stopwatch.GetTimestamp();
             try
             {
-                socket ??= Connect(client);
+                socket ??= Connect(client, out port);
                 string server = Ask(socket);
                 Record(client, server, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
                 if (_keepAlive)
@@ -109,7 +110,7 @@ public sealed class HttpLoad : IDisposable
             }
             catch (Exception e) when (e is SocketException or IOException or TimeoutException)
             {
-                Record(client, $"{e.Message} after {Stopwatch.GetElapsedTime(start).TotalMilliseconds:0} ms");
+                RecordFailure(port, $"client {client}, port {port}: {e.Message} after {Stopwatch.GetElapsedTime(start).TotalMilliseconds:0} ms");
             }
 
             socket?.Dispose();
@@ -119,12 +120,13 @@ public sealed class HttpLoad : IDisposable
         socket?.Dispose();
     }
 
-    private Socket Connect(int client)
+    private Socket Connect(int client, out int port)
     {
+        port = 0;
         Socket socket = new(_target.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = TimeoutMs, SendTimeout = TimeoutMs };
         try
         {
-            Bind(socket);
+            port = Bind(socket);
             if (!socket.ConnectAsync(_target).Wait(TimeoutMs))
             {
                 throw new TimeoutException("connect: no answer");
@@ -148,16 +150,16 @@ public sealed class HttpLoad : IDisposable
     /// Takes the client ports one after another, as many clients would. The kernel's own choice likes to take a port again
     /// at once; wlc, which counts connections, would then see fewer connections than requests.
     /// </summary>
-    private void Bind(Socket socket)
+    private int Bind(Socket socket)
     {
         IPAddress any = _target.AddressFamily == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any;
         for (int attempt = 0; ; attempt++)
         {
-            int port = PortMin + (int)((uint)Interlocked.Increment(ref _ports) % (PortMax - PortMin + 1));
+            int port = PortMin + (int)((uint)Interlocked.Increment(ref s_ports) % (PortMax - PortMin + 1));
             try
             {
                 socket.Bind(new IPEndPoint(any, port));
-                return;
+                return port;
             }
             catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse && attempt < BindAttemptsMax)
             {
@@ -200,11 +202,11 @@ public sealed class HttpLoad : IDisposable
         }
     }
 
-    private void Record(int client, string failure)
+    private void RecordFailure(int port, string why)
     {
         lock (_lock)
         {
-            _phases[^1].AddFailure($"client {client}: {failure}");
+            _phases[^1].AddFailure(port, why);
         }
     }
 }

@@ -21,6 +21,9 @@ public sealed class LoadPhase(string name)
     /// <summary>The first few failures.</summary>
     public List<string> Failures { get; } = [];
 
+    /// <summary>Client ports of the connections that failed, 0 = none was made.</summary>
+    public List<int> FailedPorts { get; } = [];
+
     /// <summary>The longest request, milliseconds. Above 1,000 a SYN was sent twice.</summary>
     public double LongestMs { get; private set; }
 
@@ -33,9 +36,10 @@ public sealed class LoadPhase(string name)
         LongestMs = Math.Max(LongestMs, ms);
     }
 
-    internal void AddFailure(string why)
+    internal void AddFailure(int port, string why)
     {
         Failed++;
+        FailedPorts.Add(port);
         if (Failures.Count < FailuresKept)
         {
             Failures.Add(why);

@@ -31,5 +31,8 @@ public static class Pcap
     /// <summary>Everything from the EtherType on, as text to compare by.</summary>
     public static string FromEtherType(byte[] frame) => Convert.ToHexString(frame.AsSpan(12));
 
+    /// <summary>Source port of an IPv4 TCP segment without IP options.</summary>
+    public static int TcpSourcePort(byte[] frame) => BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(34));
+
     private static string Mac(ReadOnlySpan<byte> bytes) => string.Join(':', bytes.ToArray().Select(b => $"{b:x2}"));
 }
