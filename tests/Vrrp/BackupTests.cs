@@ -58,19 +58,69 @@ public class BackupTests
     }
 
     [Fact]
-    public void Lower_priority_is_discarded_and_preempted()
+    public void Lower_priority_is_discarded_and_preempted_when_it_speaks_after_the_timer()
     {
         Rig rig = Rig.Started(Rig.Config());
         for (int i = 0; i < 3; i++)
         {
             rig.Pass(1000);
-            rig.Hear(99);
+            Assert.Empty(rig.Hear(99));
             Assert.False(rig.Instance.IsFollowing);
         }
 
-        rig.Pass(609.376);
+        rig.Pass(999);
+        Assert.Equal(VrrpState.Backup, rig.State);
+        rig.Hear(99);
         Assert.Equal(VrrpState.Active, rig.State);
         Assert.Equal(VrrpReason.Preempted, rig.Instance.Reason);
+    }
+
+    [Fact]
+    public void Lower_router_that_falls_silent_is_replaced_when_its_lease_has_ended()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Pass(3000);
+        rig.Hear(99, intervalCs: 50);
+        rig.Pass(1499.999);
+        Assert.Equal(VrrpState.Backup, rig.State);
+        rig.Pass(0.001);
+        Assert.Equal(VrrpState.Active, rig.State);
+        Assert.Equal(VrrpReason.Preempted, rig.Instance.Reason);
+    }
+
+    [Fact]
+    public void Lower_router_whose_lease_has_ended_already_is_replaced_by_the_timer()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(99);
+        rig.Pass(3609.375);
+        Assert.Equal(VrrpState.Active, rig.State);
+        Assert.Equal(VrrpReason.Preempted, rig.Instance.Reason);
+    }
+
+    [Fact]
+    public void Lower_router_that_resigns_is_replaced_after_the_skew()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Pass(2000);
+        rig.Hear(99);
+        rig.Hear(0);
+        rig.Pass(609.375);
+        Assert.Equal(VrrpState.Active, rig.State);
+        Assert.Equal(VrrpReason.MasterResigned, rig.Instance.Reason);
+    }
+
+    [Fact]
+    public void Readiness_to_preempt_ends_when_a_better_router_speaks()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Pass(3000);
+        rig.Hear(99);
+        rig.Pass(700);
+        rig.Hear(200, Rig.Higher);
+        Assert.Equal(3609.375, rig.DueInMs(VrrpTimer.MasterDown), 6);
+        Assert.Empty(rig.Hear(99));
+        Assert.Equal(VrrpState.Backup, rig.State);
     }
 
     [Fact]

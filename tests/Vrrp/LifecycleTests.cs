@@ -129,6 +129,8 @@ public class LifecycleTests
         }
 
         rig.Pass(3);
+        Assert.Equal(VrrpState.Backup, rig.State);
+        rig.Hear(50);
         Assert.Equal(VrrpState.Active, rig.State);
         Assert.Equal(VrrpReason.Preempted, rig.Instance.Reason);
     }

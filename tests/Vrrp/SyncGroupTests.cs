@@ -78,11 +78,14 @@ public class SyncGroupTests
         group.Handle(0, Advert(50), 0, _effects);
         group.Handle(1, Advert(200), 0, _effects);
         group.HandleAll(VrrpEvent.Tick, 1_000_000_000, _effects);
+        group.Handle(0, Advert(50), 1_000_000_000, _effects);
         Assert.Equal(VrrpState.Backup, first.State);
 
         group.Handle(0, Advert(50), 1_000_000_000, _effects);
         group.Handle(1, Advert(50), 1_000_000_000, _effects);
         group.HandleAll(VrrpEvent.Tick, 2_000_000_000, _effects);
+        Assert.Equal(VrrpState.Backup, first.State);
+        group.Handle(0, Advert(50), 2_000_000_000, _effects);
         Assert.Equal(VrrpState.Active, first.State);
         Assert.Equal(VrrpState.Active, second.State);
     }

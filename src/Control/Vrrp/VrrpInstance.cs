@@ -10,8 +10,8 @@ public sealed class VrrpInstance
     /// <summary>Bursts after a rival was heard are at least this far apart.</summary>
     private const long AnnounceGapNs = VrrpLimits.NanosecondsPerSecond;
 
-    /// <summary>A rival is answered at most eight times in an interval.</summary>
-    private const int AssertionsPerInterval = 8;
+    /// <summary>A rival is answered at most so often between two advertisements of our own accord.</summary>
+    private const int AssertionsMax = 8;
 
     private readonly VrrpTimerSet _timers = new();
     private List<VrrpEffect> _effects = [];
@@ -20,7 +20,9 @@ public sealed class VrrpInstance
     private bool _graceGiven;
     private bool _activeResigned;
     private bool _heardLower;
-    private long _lastAdvertNs;
+    private bool _preemptReady;
+    private long _lowerLeaseEndNs;
+    private int _assertions;
     private long _lastAnnounceNs;
     private long _handoverHoldNs;
     private VrrpAddress? _shadowSource;
@@ -262,12 +264,13 @@ public sealed class VrrpInstance
                 SendAdvert();
                 break;
             case VrrpTimer.PreemptDelay:
-                PreemptNow();
+                _preemptReady = true;
                 break;
             case VrrpTimer.MasterDown:
                 MissActiveRouter(_nowNs - dueNs);
                 break;
             case VrrpTimer.Advert:
+                _assertions = 0;
                 SendAdvert();
                 KeepPace(dueNs);
                 break;
@@ -305,6 +308,10 @@ public sealed class VrrpInstance
             Counters.LateTimers++;
             _timers.Set(VrrpTimer.MasterDown, _nowNs + ActiveIntervalNs + SkewNs);
         }
+        else if (_heardLower && !_activeResigned && _nowNs < _lowerLeaseEndNs)
+        {
+            AwaitLowerRouter();
+        }
         else if (PromotionHeld && !_activeResigned)
         {
             Counters.HeldByGroup++;
@@ -326,12 +333,15 @@ public sealed class VrrpInstance
         return _heardLower ? VrrpReason.Preempted : VrrpReason.MasterDown;
     }
 
-    private void PreemptNow()
+    /// <summary>
+    /// Preempts on the lower router's next advertisement, when it is certain that it is listening and will let go at
+    /// once. Had it been stopped, its dataplane would own the addresses until the lease ends; so without a further
+    /// advertisement we wait for that.
+    /// </summary>
+    private void AwaitLowerRouter()
     {
-        if (!PromotionHeld)
-        {
-            BecomeActive(VrrpReason.Preempted);
-        }
+        _preemptReady = true;
+        _timers.Set(VrrpTimer.MasterDown, _lowerLeaseEndNs);
     }
 
     // ---- Advertisements received
@@ -399,15 +409,27 @@ public sealed class VrrpInstance
             return;
         }
 
+        HearLowerRouter(advert);
+    }
+
+    private void HearLowerRouter(in VrrpEvent advert)
+    {
         IsFollowing = false;
+        if (_preemptReady && !PromotionHeld)
+        {
+            BecomeActive(VrrpReason.Preempted);
+            return;
+        }
+
         if (Config.PreemptDelayMs > 0)
         {
             StartPreemptDelay();
             Follow(advert.IntervalCs);
         }
 
-        // Otherwise discarded: Master_Down_Timer runs on, and we take over when it fires.
+        // Otherwise discarded: Master_Down_Timer runs on.
         _heardLower = true;
+        _lowerLeaseEndNs = _nowNs + (VrrpLimits.DownAdverts * VrrpTimers.IntervalNs(advert.IntervalCs));
     }
 
     private void StartPreemptDelay()
@@ -446,6 +468,7 @@ public sealed class VrrpInstance
         ActiveIntervalNs = intervalNs;
         _activeResigned = false;
         _heardLower = false;
+        _preemptReady = false;
         _graceGiven = false;
         ArmMasterDown();
     }
@@ -512,8 +535,9 @@ public sealed class VrrpInstance
     /// <summary>RFC 9568 section 6.4.3: answer a lower router at once; and announce again, for it may have announced too.</summary>
     private void Assert()
     {
-        if (_nowNs - _lastAdvertNs >= Config.IntervalNs / AssertionsPerInterval)
+        if (_assertions < AssertionsMax)
         {
+            _assertions++;
             SendAdvert();
         }
 
@@ -654,6 +678,7 @@ public sealed class VrrpInstance
         ActiveIntervalNs = Config.IntervalNs;
         IsFollowing = false;
         Counters.ActiveTransitions++;
+        _assertions = 0;
         SendAdvert();
         Enter(VrrpState.Active, reason);
         AnnounceTwice();
@@ -689,7 +714,6 @@ public sealed class VrrpInstance
 
     private void Send(byte priority)
     {
-        _lastAdvertNs = _nowNs;
         _effects.Add(VrrpEffect.SendAdvertisement(Config.Version, priority));
         if (Config.AlsoVersion2)
         {
