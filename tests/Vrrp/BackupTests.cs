@@ -111,6 +111,63 @@ public class BackupTests
     }
 
     [Fact]
+    public void Loser_of_an_election_is_not_taken_for_the_active_router()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(200, Rig.Higher);
+        rig.Pass(100);
+        rig.Hear(150, Rig.Lower);
+        rig.Hear(200, Rig.Lower); // equal priority, lower address
+        Assert.Equal(2, rig.Instance.Counters.LosersIgnored);
+        Assert.Equal(Rig.Higher, rig.Instance.ActiveRouter);
+        Assert.Equal(3509.375, rig.DueInMs(VrrpTimer.MasterDown), 6);
+        rig.Hear(0, Rig.Lower);
+        Assert.Equal(3509.375, rig.DueInMs(VrrpTimer.MasterDown), 6);
+        Assert.Equal(1, rig.Instance.Counters.PriorityZeroIgnored);
+
+        // The better router is taken at once.
+        rig.Hear(201, Rig.Lower);
+        Assert.Equal(Rig.Lower, rig.Instance.ActiveRouter);
+        rig.Hear(201, Rig.Higher);
+        Assert.Equal(Rig.Higher, rig.Instance.ActiveRouter);
+    }
+
+    [Fact]
+    public void After_one_and_a_half_intervals_of_silence_any_router_may_be_the_active_one()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(200, Rig.Higher);
+        rig.Pass(1499.999);
+        rig.Hear(150);
+        Assert.Equal(Rig.Higher, rig.Instance.ActiveRouter);
+        rig.Pass(0.001);
+        rig.Hear(150);
+        Assert.Equal(Rig.Lower, rig.Instance.ActiveRouter);
+    }
+
+    [Fact]
+    public void The_active_router_may_lower_its_priority()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(200);
+        rig.Pass(100);
+        rig.Hear(150);
+        Assert.Equal(150, rig.Instance.ActivePriority);
+        Assert.Equal(0, rig.Instance.Counters.LosersIgnored);
+    }
+
+    [Fact]
+    public void After_a_resignation_a_worse_router_may_follow_at_once()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(200, Rig.Higher);
+        rig.Hear(0, Rig.Higher);
+        rig.Hear(150, Rig.Lower);
+        Assert.Equal(Rig.Lower, rig.Instance.ActiveRouter);
+        Assert.Equal(0, rig.Instance.Counters.LosersIgnored);
+    }
+
+    [Fact]
     public void Readiness_to_preempt_ends_when_a_better_router_speaks()
     {
         Rig rig = Rig.Started(Rig.Config());

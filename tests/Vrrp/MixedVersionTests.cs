@@ -39,9 +39,6 @@ public class MixedVersionTests
         Assert.Equal(360.9375, rig.DueInMs(VrrpTimer.MasterDown), 6);
         Assert.Equal(1, rig.Instance.Counters.Version2Shadowed);
 
-        rig.Hear(200, Rig.Higher, 100, VrrpVersion.V2);
-        Assert.Equal(1, rig.Instance.Counters.Version2Shadowed);
-
         rig.Pass(199.9);
         rig.Hear(200, intervalCs: 100, version: VrrpVersion.V2);
         Assert.Equal(2, rig.Instance.Counters.Version2Shadowed);
@@ -49,6 +46,16 @@ public class MixedVersionTests
         rig.Hear(200, intervalCs: 100, version: VrrpVersion.V2);
         Assert.Equal(2, rig.Instance.Counters.Version2Shadowed);
         Assert.Equal(3609.375, rig.DueInMs(VrrpTimer.MasterDown), 6);
+    }
+
+    [Fact]
+    public void Version_2_of_another_router_is_not_shadowed()
+    {
+        Rig rig = Rig.Started(Both);
+        rig.Hear(200, intervalCs: 10);
+        rig.Hear(200, Rig.Higher, 100, VrrpVersion.V2);
+        Assert.Equal(0, rig.Instance.Counters.Version2Shadowed);
+        Assert.Equal(Rig.Higher, rig.Instance.ActiveRouter);
     }
 
     [Fact]

@@ -34,9 +34,18 @@ public class SyncGroupTests
         AssertState(VrrpState.Backup);
         Assert.Equal(VrrpReason.HigherPriority, _inside.Reason);
         Assert.Equal(VrrpReason.SyncGroup, _outside.Reason);
-        VrrpMemberEffect resigns = Assert.Single(
-            _effects, effect => effect.Effect is { Kind: VrrpEffectKind.SendAdvertisement, Priority: 0 });
-        Assert.Equal(1, resigns.Member);
+        Assert.DoesNotContain(_effects, effect => effect.Effect is { Kind: VrrpEffectKind.SendAdvertisement, Priority: 0 });
+        Assert.Equal([0, 1], _effects.Where(effect => effect.Effect.Kind == VrrpEffectKind.EndLease).Select(effect => effect.Member));
+        Assert.Equal(100, _effects[^2].Effect.Priority);
+    }
+
+    [Fact]
+    public void One_member_that_loses_its_lease_makes_the_other_resign()
+    {
+        Pass(3610);
+        _group.Handle(0, VrrpEvent.LeaseLost, _nowNs, _effects);
+        AssertState(VrrpState.Backup);
+        Assert.Equal(2, _effects.Count(effect => effect.Effect is { Kind: VrrpEffectKind.SendAdvertisement, Priority: 0 }));
     }
 
     [Fact]

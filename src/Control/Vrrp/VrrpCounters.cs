@@ -23,6 +23,9 @@ public sealed class VrrpCounters
     /// <summary>Resignations of a router that was not the active one we follow: ignored.</summary>
     public long PriorityZeroIgnored { get; internal set; }
 
+    /// <summary>Advertisements of a router worse than the active one heard a moment before. Ignored.</summary>
+    public long LosersIgnored { get; internal set; }
+
     /// <summary>Advertisements from our own primary address: a loop, or an address used twice. Ignored.</summary>
     public long OwnAddressReceived { get; internal set; }
 

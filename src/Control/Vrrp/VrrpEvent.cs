@@ -10,6 +10,7 @@ public readonly record struct VrrpEvent
     public static readonly VrrpEvent LeaseLost = new() { Kind = VrrpEventKind.LeaseLost };
     public static readonly VrrpEvent GroupActive = new() { Kind = VrrpEventKind.GroupActive };
     public static readonly VrrpEvent GroupBackup = new() { Kind = VrrpEventKind.GroupBackup };
+    public static readonly VrrpEvent GroupYield = new() { Kind = VrrpEventKind.GroupYield };
 
     public VrrpEventKind Kind { get; init; }
 

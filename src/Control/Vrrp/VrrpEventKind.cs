@@ -42,6 +42,9 @@ public enum VrrpEventKind : byte
     /// <summary>The sync group has become active.</summary>
     GroupActive,
 
-    /// <summary>The sync group has become backup.</summary>
+    /// <summary>The sync group has become backup, and nobody is known to take over.</summary>
     GroupBackup,
+
+    /// <summary>The sync group has lost to a better router.</summary>
+    GroupYield,
 }

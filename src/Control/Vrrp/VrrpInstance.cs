@@ -22,6 +22,7 @@ public sealed class VrrpInstance
     private bool _heardLower;
     private bool _preemptReady;
     private long _lowerLeaseEndNs;
+    private long _activeFreshUntilNs;
     private int _assertions;
     private long _lastAnnounceNs;
     private long _handoverHoldNs;
@@ -150,6 +151,9 @@ public sealed class VrrpInstance
                 break;
             case VrrpEventKind.GroupBackup:
                 ResignToBackup(VrrpReason.SyncGroup);
+                break;
+            case VrrpEventKind.GroupYield:
+                YieldWithGroup();
                 break;
             default:
                 break;
@@ -398,8 +402,13 @@ public sealed class VrrpInstance
             return;
         }
 
-        ActiveRouter = advert.Source;
-        ActivePriority = advert.Priority;
+        if (IsFromLoser(advert))
+        {
+            Counters.LosersIgnored++;
+            return;
+        }
+
+        Note(advert);
         bool mayPreempt = Config.Preempt && !IsForcedBackup && advert.Priority < Priority;
         if (!mayPreempt)
         {
@@ -410,6 +419,24 @@ public sealed class VrrpInstance
         }
 
         HearLowerRouter(advert);
+    }
+
+    /// <summary>
+    /// A router worse than the active one that we heard a moment ago has lost already, and will know soon. Taking it for
+    /// the active one would make us believe its resignation.
+    /// </summary>
+    private bool IsFromLoser(in VrrpEvent advert) =>
+        ActiveRouter is { } active
+        && advert.Source != active
+        && _nowNs < _activeFreshUntilNs
+        && (advert.Priority < ActivePriority
+            || (advert.Priority == ActivePriority && active.IsHigherThan(advert.Source)));
+
+    private void Note(in VrrpEvent advert)
+    {
+        ActiveRouter = advert.Source;
+        ActivePriority = advert.Priority;
+        _activeFreshUntilNs = _nowNs + (VrrpTimers.IntervalNs(advert.IntervalCs) * 3 / 2);
     }
 
     private void HearLowerRouter(in VrrpEvent advert)
@@ -450,6 +477,7 @@ public sealed class VrrpInstance
         }
 
         _activeResigned = true;
+        _activeFreshUntilNs = _nowNs;
         IsFollowing = false;
         _timers.Stop(VrrpTimer.PreemptDelay);
 
@@ -525,8 +553,7 @@ public sealed class VrrpInstance
         // caches and switches that learned them from us would keep pointing here.
         Send(Priority);
         StopElection();
-        ActiveRouter = advert.Source;
-        ActivePriority = advert.Priority;
+        Note(advert);
         Follow(advert.IntervalCs);
         IsFollowing = true;
         Enter(VrrpState.Backup, VrrpReason.HigherPriority);
@@ -618,8 +645,7 @@ public sealed class VrrpInstance
         _effects.Add(VrrpEffect.EndLease);
         StopElection();
         _timers.Set(VrrpTimer.ForcedBackup, _nowNs + _handoverHoldNs);
-        ActiveRouter = advert.Source;
-        ActivePriority = advert.Priority;
+        Note(advert);
         Follow(advert.IntervalCs);
         IsFollowing = true;
         Enter(VrrpState.Backup, VrrpReason.HandedOver);
@@ -631,6 +657,20 @@ public sealed class VrrpInstance
         {
             Counters.LeasesLost++;
             ResignToBackup(VrrpReason.LeaseLost);
+        }
+    }
+
+    /// <summary>
+    /// Another member lost to a better router, which takes over here too. Saying 0 would call up the other backups
+    /// against it.
+    /// </summary>
+    private void YieldWithGroup()
+    {
+        if (State == VrrpState.Active)
+        {
+            _effects.Add(VrrpEffect.EndLease);
+            Send(Priority);
+            EnterBackup(VrrpReason.SyncGroup);
         }
     }
 

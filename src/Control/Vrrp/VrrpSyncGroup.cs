@@ -110,12 +110,21 @@ public sealed class VrrpSyncGroup
         }
         else if (moved.State == VrrpState.Backup && before == VrrpState.Active)
         {
-            // After a handover the others have to keep back for as long as this one.
-            VrrpEvent leave = moved.IsForcedBackup
-                ? VrrpEvent.ForceBackup(moved.DueNs(VrrpTimer.ForcedBackup) - nowNs)
-                : VrrpEvent.GroupBackup;
-            ApplyToOthers(member, leave, nowNs, effects);
+            ApplyToOthers(member, LeaveWith(moved, nowNs), nowNs, effects);
         }
+    }
+
+    private static VrrpEvent LeaveWith(VrrpInstance moved, long nowNs)
+    {
+        if (moved.Reason == VrrpReason.HigherPriority)
+        {
+            return VrrpEvent.GroupYield;
+        }
+
+        // After a handover the others have to keep back for as long as this one.
+        return moved.IsForcedBackup
+            ? VrrpEvent.ForceBackup(moved.DueNs(VrrpTimer.ForcedBackup) - nowNs)
+            : VrrpEvent.GroupBackup;
     }
 
     /// <summary>A fault of one member's own is a group fault of each other member.</summary>
