@@ -22,7 +22,7 @@ public class ElectionSimTests(ITestOutputHelper output)
         long activations = 0;
         long damage = 0;
         long overlaps = 0;
-        int honest = 0;
+        int exclusive = 0;
         for (int i = 0; i < SimEnvironment.Seeds; i++)
         {
             SimRun run = Execute(SimEnvironment.First + (ulong)i);
@@ -30,11 +30,11 @@ public class ElectionSimTests(ITestOutputHelper output)
             activations += run.World.Activations;
             damage += run.World.DamageSeen;
             overlaps += run.World.Monitors.Any(monitor => monitor.OverlapLongestNs > 0) ? 1 : 0;
-            honest += run.Scenario.IsHonestWire ? 1 : 0;
+            exclusive += run.Scenario.IsExclusive ? 1 : 0;
         }
 
         output.WriteLine(
-            $"{SimEnvironment.Seeds} seeds ({honest} on an honest wire) in {watch.Elapsed.TotalSeconds:F1} s: {events} events, " +
+            $"{SimEnvironment.Seeds} seeds ({exclusive} in which two owners are never allowed) in {watch.Elapsed.TotalSeconds:F1} s: {events} events, " +
             $"{activations} activations, {damage} damaged packets refused, {overlaps} seeds with a moment of two owners");
 
         // A simulation in which nothing happens proves nothing.

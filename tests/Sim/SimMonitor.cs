@@ -8,7 +8,7 @@ internal sealed class SimMonitor(SimScenario scenario, IReadOnlyList<SimRouter> 
     private long _overlapSinceNs = VrrpTimers.Never;
 
     /// <summary>Two owners are an error from this time on.</summary>
-    public long StrictFromNs { get; set; } = scenario.IsHonestWire ? 0 : VrrpTimers.Never;
+    public long StrictFromNs { get; set; } = scenario.IsExclusive ? 0 : VrrpTimers.Never;
 
     public long OverlapLongestNs { get; private set; }
 

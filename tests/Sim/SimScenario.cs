@@ -36,8 +36,14 @@ internal sealed record SimScenario
 
     public long IntervalMaxNs => Routers.Max(router => router[0].IntervalNs);
 
-    /// <summary>Nothing is lost or cut: then two owners are an error at any time.</summary>
-    public bool IsHonestWire => LossPercent == 0 && CorruptPercent == 0 && !Partitions;
+    /// <summary>
+    /// Nothing is lost or cut, and all have the same interval: then two owners are an error at any time. With different
+    /// intervals a router that starts cannot know for how long the lease of one that was killed before goes on.
+    /// </summary>
+    public bool IsExclusive => LossPercent == 0
+        && CorruptPercent == 0
+        && !Partitions
+        && Routers.All(router => router[0].IntervalCs == Routers[0][0].IntervalCs);
 
     public bool AllPreempt => Routers.All(router => router[0].Preempt);
 
@@ -91,7 +97,7 @@ internal sealed record SimScenario
             AuthType = isV2 ? VrrpAuthType.SimpleText : VrrpAuthType.None,
             AuthData = isV2 ? "cisco"u8.ToArray() : default,
             ChecksumForm = random.Pick(VrrpChecksumForm.PseudoHeader, VrrpChecksumForm.MessageOnly),
-            AlsoVersion2 = !isV2 && !isIPv6 && random.Percent(10),
+            AlsoVersion2 = !isV2 && !isIPv6 && intervalCs >= 100 && random.Percent(10), // version 2 counts in seconds
         };
         bool mixedPreempt = random.Percent(10);
         bool withOwner = random.Percent(10);

@@ -30,7 +30,7 @@ public class MixedVersionTests
     }
 
     [Fact]
-    public void Version_2_of_a_router_heard_in_version_3_is_shadowed_for_two_intervals()
+    public void Version_2_of_a_router_heard_in_version_3_is_shadowed_for_three_intervals()
     {
         Rig rig = Rig.Started(Both);
         rig.Hear(200, intervalCs: 10);
@@ -39,7 +39,7 @@ public class MixedVersionTests
         Assert.Equal(360.9375, rig.DueInMs(VrrpTimer.MasterDown), 6);
         Assert.Equal(1, rig.Instance.Counters.Version2Shadowed);
 
-        rig.Pass(199.9);
+        rig.Pass(299.9);
         rig.Hear(200, intervalCs: 100, version: VrrpVersion.V2);
         Assert.Equal(2, rig.Instance.Counters.Version2Shadowed);
         rig.Pass(0.1);

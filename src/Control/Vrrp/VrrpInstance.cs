@@ -386,7 +386,7 @@ public sealed class VrrpInstance
         if (advert.Version == VrrpVersion.V3)
         {
             _shadowSource = advert.Source;
-            _shadowUntilNs = _nowNs + (2 * VrrpTimers.IntervalNs(advert.IntervalCs));
+            _shadowUntilNs = _nowNs + (VrrpLimits.DownAdverts * VrrpTimers.IntervalNs(advert.IntervalCs));
             return false;
         }
 
