@@ -29,16 +29,16 @@ uint8_t flow_next_state(uint8_t state, uint8_t flags)
 static __rte_always_inline int try_use(struct engine *e, struct burst *b, int i, uint64_t *value)
 {
     uint64_t old = *value;
-    uint32_t server = value_server(old), state = value_state(old), flags = b->tcp_flags[i];
+    uint32_t server = value_server(old), state = value_state(old);
     if (server >= e->server_count) {
         return 0;
     }
     const struct server *entry = e->servers + server;
     if (entry->valid == 0 || entry->incarnation != value_incarnation(old) || value_expired(old, e->now_ms) ||
-        ((flags & SYN) != 0 && state_reusable(state))) {
+        ((b->tcp_flags[i] & SYN) != 0 && state_reusable(state))) {
         return 0;
     }
-    uint32_t next = e->next_state[state * FLAG_COUNT + (flags & FLAG_MASK)];
+    uint32_t next = e->next_state[state * FLAG_COUNT + (b->tcp_flags[i] & FLAG_MASK)];
     uint64_t updated = value_with(old, next, deadline_ms(e, next));
     if (updated != old) {
         *value = updated;

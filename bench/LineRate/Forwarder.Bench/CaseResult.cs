@@ -1,0 +1,46 @@
+namespace Forwarder.Bench;
+
+/// <summary>All rounds of a case.</summary>
+public sealed class CaseResult(BenchCase @case, IReadOnlyList<MeasuredProgram> programs)
+{
+    private readonly List<Dictionary<MeasuredProgram, RunResult>> _rounds = [];
+
+    /// <summary>The case.</summary>
+    public BenchCase Case => @case;
+
+    /// <summary>TSC frequency.</summary>
+    public double TscHz => _rounds[0][MeasuredProgram.Floor].TscHz;
+
+    /// <summary>Programs beside the floor.</summary>
+    public IReadOnlyList<MeasuredProgram> Programs => programs;
+
+    /// <summary>Rounds that were run.</summary>
+    public int Rounds => _rounds.Count;
+
+    /// <summary>Adds a round.</summary>
+    public void Add(Dictionary<MeasuredProgram, RunResult> round) => _rounds.Add(round);
+
+    /// <summary>Cycles per packet of the device under test in each good round: all its cycles less the floor's of the round. The floor's own for the floor.</summary>
+    public IReadOnlyList<double> Cycles(MeasuredProgram program) => [.. _rounds.Select(r => Of(r, program)).OfType<double>()];
+
+    /// <summary>The ratio of two programs in each round that is good for both.</summary>
+    public IReadOnlyList<double> Ratios(MeasuredProgram a, MeasuredProgram b) => [.. _rounds.Select(r => Of(r, a) / Of(r, b)).OfType<double>()];
+
+    /// <summary>Good slices and all slices of a program.</summary>
+    public (int Good, int All) Slices(MeasuredProgram program) =>
+        (_rounds.Sum(r => r[program].Good(OwnNormal).Count), _rounds.Sum(r => r[program].Slices.Count));
+
+    /// <summary>Whether the dataplane and the reference sent each flow to the same server; null if one of them was not run.</summary>
+    public bool? SameServers => programs.Contains(MeasuredProgram.Forwarder) && programs.Contains(MeasuredProgram.Reference) && @case.Order == "random"
+        ? _rounds.TrueForAll(r => r[MeasuredProgram.Forwarder].Digest == r[MeasuredProgram.Reference].Digest)
+        : null;
+
+    /// <summary>The generator's cycles per packet when nothing disturbs it.</summary>
+    public double OwnNormal => _rounds.SelectMany(r => r.Values).Min(r => r.OwnNormal);
+
+    private double? Of(Dictionary<MeasuredProgram, RunResult> round, MeasuredProgram program)
+    {
+        double? floor = round[MeasuredProgram.Floor].Cycles(OwnNormal), all = round[program].Cycles(OwnNormal);
+        return program == MeasuredProgram.Floor ? floor : all - floor;
+    }
+}

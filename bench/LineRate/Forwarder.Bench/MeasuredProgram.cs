@@ -1,0 +1,43 @@
+namespace Forwarder.Bench;
+
+/// <summary>A program that is measured.</summary>
+/// <param name="Name">Its name on the command line and in the result.</param>
+/// <param name="Title">Its name in the table.</param>
+/// <param name="Expect">What the generator checks in each packet that it samples.</param>
+public sealed record MeasuredProgram(string Name, string Title, string Expect)
+{
+    /// <summary>mbufs of the pool in every program.</summary>
+    public const int Mbufs = 16_384;
+
+    /// <summary>The floor.</summary>
+    public static readonly MeasuredProgram Floor = new("floor", "floor (generator, sink)", "io");
+    /// <summary>The dataplane, the reference, and what their cost is compared with.</summary>
+    public static readonly MeasuredProgram Forwarder = new("forwarder", "forwarder-dataplane", "dr");
+    public static readonly MeasuredProgram Reference = new("reference", "reference in C", "dr");
+    public static readonly MeasuredProgram FiveTuple = new("5tswap", "testpmd 5tswap", "5tswap");
+
+    private static readonly MeasuredProgram[] s_all = [Floor, new("io", "testpmd io", "io"), new("macswap", "testpmd macswap", "macswap"), FiveTuple, Reference, Forwarder];
+
+    /// <summary>Finds a program by name.</summary>
+    /// <exception cref="BenchException">There is none.</exception>
+    public static MeasuredProgram Find(string name) =>
+        Array.Find(s_all, p => p.Name == name) ?? throw new BenchException($"Unknown program {name}: {string.Join(", ", s_all.Select(p => p.Name))} are known.");
+
+    /// <summary>Executable and arguments.</summary>
+    public (string Path, List<string> Arguments) Command(Machine machine, BenchCase @case, bool tcp, string folder)
+    {
+        if (this == Forwarder)
+        {
+            return (machine.Repository("artifacts/publish/dataplane/forwarder-dataplane"), ["--config", Director.Prepare(machine, @case, tcp, folder)]);
+        }
+
+        List<string> eal = ["--lcores", $"0@{machine.HousekeepingCpu},1@{machine.WorkerCpu}", "--main-lcore", "0", "-m", $"{@case.MemoryMiB}",
+            "--no-pci", "--vdev", "net_null0,size=60", "--no-telemetry", .. machine.Hugepages ? ["--in-memory"] : new[] { "--no-huge", "--no-shconf" }];
+        return Name switch
+        {
+            "floor" => (machine.Native("forwarder-bench-floor"), eal),
+            "reference" => (machine.Native("forwarder-bench-reference"), [.. eal, "--", "--flows", $"{@case.TableFlows}", "--proto", tcp ? "tcp" : "udp"]),
+            _ => ("dpdk-testpmd", [.. eal, "--", $"--forward-mode={Name}", $"--total-num-mbufs={Mbufs}", "--mbcache=384", "--burst=32", "--auto-start", "--port-topology=loop", "--nb-cores=1", "--no-lsc-interrupt"]),
+        };
+    }
+}

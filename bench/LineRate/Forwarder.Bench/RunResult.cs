@@ -1,0 +1,39 @@
+using System.Text.Json;
+
+namespace Forwarder.Bench;
+
+/// <summary>What the generator measured in one run of a program.</summary>
+public sealed record RunResult(double TscHz, long Verified, long Wrong, string Digest, int ServersSeen, IReadOnlyList<Slice> Slices)
+{
+    private const double ShareMin = 0.97, OwnMax = 1.5;
+
+    /// <summary>A run with fewer good slices than this part of them is not used.</summary>
+    private const double GoodMin = 0.02;
+
+    /// <summary>Reads the generator's file.</summary>
+    public static RunResult Read(string path)
+    {
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllText(path));
+        JsonElement root = document.RootElement;
+        return new RunResult(
+            root.GetProperty("tscHz").GetDouble(),
+            root.GetProperty("verified").GetInt64(),
+            root.GetProperty("wrong").GetInt64(),
+            root.GetProperty("digest").GetString()!,
+            root.GetProperty("serversSeen").GetInt32(),
+            [.. root.GetProperty("slices").EnumerateArray().Select(s => new Slice(s[0].GetDouble(), s[1].GetDouble(), s[2].GetDouble()))]);
+    }
+
+    /// <summary>The generator's cycles in an undisturbed slice: the lower quartile.</summary>
+    public double OwnNormal => Slices.Select(s => s.OwnCycles).Order().ElementAt(Slices.Count / 4);
+
+    /// <summary>Slices in which the thread had the CPU and the generator was as fast as it is.</summary>
+    public IReadOnlyList<Slice> Good(double ownNormal) => [.. Slices.Where(s => s.CpuShare >= ShareMin && s.OwnCycles <= OwnMax * ownNormal)];
+
+    /// <summary>Median cycles per packet of the good slices, or null if they are too few.</summary>
+    public double? Cycles(double ownNormal)
+    {
+        IReadOnlyList<Slice> good = Good(ownNormal);
+        return good.Count < Math.Max(20, GoodMin * Slices.Count) ? null : Statistics.Median(good.Select(s => s.Cycles));
+    }
+}

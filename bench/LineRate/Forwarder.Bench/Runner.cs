@@ -1,0 +1,58 @@
+using System.Diagnostics;
+
+namespace Forwarder.Bench;
+
+/// <summary>Runs a program under the generator.</summary>
+public sealed class Runner(Machine machine, BenchOptions options) : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("forwarder-bench-").FullName;
+    private Process? _process;
+
+    /// <summary>Runs the program once.</summary>
+    /// <exception cref="BenchException">It ended without a result, or what it sent was wrong.</exception>
+    public RunResult Run(MeasuredProgram program, BenchCase @case)
+    {
+        string result = Path.Combine(_folder, "result.json"), log = Path.Combine(_folder, "log");
+        File.Delete(result);
+        (string path, List<string> arguments) = program.Command(machine, @case, options.Tcp, _folder);
+        // Through a shell, so that the output goes to a file and the preload into this program alone.
+        ProcessStartInfo start = new("/bin/sh", ["-c", $"LD_PRELOAD='{machine.Native("libforwarder_generator.so")}' exec \"$0\" \"$@\" >'{log}' 2>&1", path, .. arguments]) { RedirectStandardInput = true };
+        start.Environment["FORWARDER_BENCH"] = $"out={result},flows={@case.Flows},order={@case.Order},proto={(options.Tcp ? "tcp" : "udp")},expect={program.Expect},slices={options.Slices}";
+        _process = Process.Start(start)!;
+        int timeoutMs = 60_000 + (@case.Flows / 100);
+        if (!_process.WaitForExit(timeoutMs))
+        {
+            Kill();
+            throw new BenchException($"{program.Name} with {@case.Flows} flows has no result after {timeoutMs / 1000} s. Its last words:\n{Tail(log)}");
+        }
+
+        _process = null;
+        if (!File.Exists(result))
+        {
+            throw new BenchException($"{program.Name} with {@case.Flows} flows ended without a result. Its last words:\n{Tail(log)}");
+        }
+
+        RunResult run = RunResult.Read(result);
+        return run.Wrong == 0 && run.Verified > 0 ? run : throw new BenchException($"{program.Name} with {@case.Flows} flows: {run.Wrong} of {run.Verified} packets that were looked at were not as expected.");
+    }
+
+    /// <summary>Ends a program that still runs and removes the files.</summary>
+    public void Dispose()
+    {
+        Kill();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private void Kill()
+    {
+        if (_process is { HasExited: false } process)
+        {
+            process.Kill();
+            process.WaitForExit();
+        }
+
+        _process = null;
+    }
+
+    private static string Tail(string log) => File.Exists(log) ? string.Join('\n', File.ReadLines(log).TakeLast(12)) : "(none)";
+}
