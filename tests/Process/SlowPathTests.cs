@@ -68,6 +68,17 @@ public sealed class SlowPathTests : IDisposable
         Assert.NotNull(_bed.Wire.Receive(f => f.AsSpan().SequenceEqual(expected), "advertisement to all nodes"));
     }
 
+    /// <summary>RFC 3810: a switch that snoops learns that the groups of the VIP and of our own address have a member here.</summary>
+    [Fact]
+    public void ReportsItsMulticastGroups()
+    {
+        foreach (byte last in (byte[])[0x00, 0x02])
+        {
+            byte[] report = _bed.Wire.Receive(f => f.Length == 90 && Lan.EtherType(f) == 0x86DD && f[62] == 143 && f[89] == last, $"report of group ...{last:x2}");
+            Assert.Equal([0x33, 0x33, 0, 0, 0, 0x16], report[..6]);
+        }
+    }
+
     [Fact]
     public void AnswersEchoOfEachSize()
     {

@@ -28,6 +28,12 @@ internal sealed unsafe class NeighbourMessages(ISlowPathHost host, SlowPathCount
     /// <summary>The fixed part of the second half of a solicited-node address (RFC 4291 section 2.7.1), as loaded.</summary>
     private const ulong SolicitedNodeLow = (0x01UL << 24) | (0xFFUL << 32);
 
+    /// <summary>First half of a solicited-node address, as loaded.</summary>
+    public const ulong SolicitedNodeHigh = AllNodesHigh;
+
+    /// <summary>Second half of the solicited-node address of an address.</summary>
+    public static ulong SolicitedNode(ulong low) => SolicitedNodeLow | ((low >> 40) << 40);
+
     /// <summary>Interface identifier of a MAC address (RFC 4291 appendix A), as loaded.</summary>
     public static ulong LinkLocalLow(ulong mac) =>
         ((mac & 0xFF_FFFF) ^ 0x02) | (0xFEFFUL << 24) | ((mac >> 24) << 40);
@@ -132,7 +138,7 @@ internal sealed unsafe class NeighbourMessages(ISlowPathHost host, SlowPathCount
         // The MAC address of ff02::1:ffXX:XXXX is 33-33-ff-XX-XX-XX (RFC 2464 section 7).
         ulong tail = low >> 40;
         bool unicast = mac != 0;
-        ulong destinationHigh = unicast ? high : AllNodesHigh, destinationLow = unicast ? low : SolicitedNodeLow | (tail << 40);
+        ulong destinationHigh = unicast ? high : AllNodesHigh, destinationLow = unicast ? low : SolicitedNode(low);
         byte* icmp = WriteIpv6(entry, frame, unicast ? mac : 0xFF_3333UL | (tail << 24), portMac, destinationHigh, destinationLow, LinkLocalHigh, LinkLocalLow(portMac));
         WriteNd(icmp, Solicitation, 0, high, low, SourceOption, portMac);
         Finish(packet, frame, icmp, entry.Port);
@@ -209,7 +215,8 @@ internal sealed unsafe class NeighbourMessages(ISlowPathHost host, SlowPathCount
         return at + sizeof(ushort);
     }
 
-    private static byte* WriteIpv6(in InterfaceEntry entry, byte* frame, ulong destinationMac, ulong sourceMac, ulong destinationHigh, ulong destinationLow, ulong sourceHigh, ulong sourceLow)
+    /// <summary>Writes Ethernet and IPv6 headers of a message of ours; returns where ICMPv6 starts.</summary>
+    public static byte* WriteIpv6(in InterfaceEntry entry, byte* frame, ulong destinationMac, ulong sourceMac, ulong destinationHigh, ulong destinationLow, ulong sourceHigh, ulong sourceLow)
     {
         byte* ip = frame + WriteTag(entry, frame, Wire.Ipv6);
         EthernetHeader.SetMacs(frame, destinationMac, sourceMac);

@@ -27,7 +27,7 @@ public sealed unsafe class SlowPath
         _portMacs = portMacs.ToArray();
         _neighbours = new NeighbourTable(this, host, neighbourWords);
         _messages = new NeighbourMessages(host, counters);
-        _announcements = new Announcements(_messages, _portMacs);
+        _announcements = new Announcements(_messages, new MulticastMembership(host, counters), _portMacs);
     }
 
     internal SlowPathCounters* Counters { get; }
@@ -193,6 +193,11 @@ public sealed unsafe class SlowPath
         }
         else if (!isVip)
         {
+            if (MulticastMembership.IsQuery(ip, payloadBytes, p.Length - p.L3))
+            {
+                _announcements.ReportGroups(p.NowMs);
+            }
+
             _host.ToHost(p.Packet, p.Frame, p.Length, p.Port);
         }
         else if (IsForAll(p))
