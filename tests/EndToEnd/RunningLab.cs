@@ -5,6 +5,8 @@ namespace Forwarder.EndToEnd.Tests;
 /// <summary>Scenario S1 with a running director, without services.</summary>
 public class RunningLab : IDisposable
 {
+    private const int LogChars = 3_000;
+
     /// <summary>Starts all of it.</summary>
     public RunningLab()
     {
@@ -48,7 +50,7 @@ public class RunningLab : IDisposable
     public void AssertNoFailure(IReadOnlyList<LoadPhase> phases)
     {
         List<string> failures = [.. phases.SelectMany(p => p.Failures)];
-        Assert.True(phases.Sum(p => p.Failed) == 0, $"{phases.Sum(p => p.Failed)} of {phases.Sum(p => p.Requests)} requests failed:\n{string.Join('\n', failures)}\n{Director.Logs}");
+        Assert.True(phases.Sum(p => p.Failed) == 0, $"{phases.Sum(p => p.Failed)} of {phases.Sum(p => p.Requests)} requests failed:\n{string.Join('\n', failures)}\n{Director.Logs[^Math.Min(Director.Logs.Length, LogChars)..]}");
     }
 
     /// <inheritdoc/>

@@ -122,28 +122,40 @@ public sealed class HttpLoad : IDisposable
 
     private Socket Connect(int client, out int port)
     {
-        port = 0;
-        Socket socket = new(_target.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = TimeoutMs, SendTimeout = TimeoutMs };
-        try
+        for (int attempt = 0; ; attempt++)
         {
+            Socket socket = new(_target.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = TimeoutMs, SendTimeout = TimeoutMs };
             port = Bind(socket);
-            if (!socket.ConnectAsync(_target).Wait(TimeoutMs))
+            try
             {
-                throw new TimeoutException("connect: no answer");
+                if (!socket.ConnectAsync(_target).Wait(TimeoutMs))
+                {
+                    throw new TimeoutException("connect: no answer");
+                }
+
+                lock (_lock)
+                {
+                    Reconnects += _serverOfClient[client].Length > 0 ? 1 : 0;
+                }
+
+                return socket;
+            }
+            catch (AggregateException e) when (e.InnerException is SocketException inner)
+            {
+                socket.Dispose();
+                if (inner.SocketErrorCode != SocketError.AddressNotAvailable || attempt == BindAttemptsMax)
+                {
+                    throw new IOException($"connect: {inner.Message}");
+                }
+
+                // An older connection of this client has the port: not the director's affair.
+            }
+            catch (TimeoutException)
+            {
+                socket.Dispose();
+                throw;
             }
         }
-        catch (Exception e)
-        {
-            socket.Dispose();
-            throw e is AggregateException { InnerException: SocketException inner } ? new IOException($"connect: {inner.Message}") : e;
-        }
-
-        lock (_lock)
-        {
-            Reconnects += _serverOfClient[client].Length > 0 ? 1 : 0;
-        }
-
-        return socket;
     }
 
     /// <summary>

@@ -1,0 +1,69 @@
+using System.Text.Json;
+using Forwarder.Lab;
+
+namespace Forwarder.EndToEnd.Tests;
+
+/// <summary>What a user can get wrong: each answer names the field, and the running state stays as it was.</summary>
+public sealed class BadInputTests(RunningLab bed) : IClassFixture<RunningLab>
+{
+    private const string Services = "v1/services", Good = """{"protocol":"tcp","address":"172.16.58.1","port":80,"servers":[{"address":"172.16.58.7","weight":2}]}""";
+
+    [Theory]
+    [InlineData("POST", Services, """{"protocol":"tcp","address":"172.16.58","port":80}""", 422, "/address")]
+    [InlineData("POST", Services, """{"protocol":"tcp","address":"172.16.58.1","port":70000}""", 422, "/port")]
+    [InlineData("POST", Services, """{"protocol":"icmp","address":"172.16.58.1","port":80}""", 422, "/protocol")]
+    [InlineData("POST", Services, """{"protocol":"tcp","address":"172.16.58.1","port":81,"scheduler":"best"}""", 422, "/scheduler")]
+    [InlineData("POST", Services, """{"protocol":"tcp","address":"172.16.58.1","port":81,"servers":[{"address":"172.16.58.7","weight":65536}]}""", 422, "/servers/0/weight")]
+    [InlineData("POST", Services, """{"protocol":"tcp","address":"172.16.58.1","port":81,"servers":[{"address":"172.16.58.7"},{"address":"172.16.58.7"}]}""", 422, "/servers/1")]
+    [InlineData("POST", Services, """{"protocol":"tcp","address":"172.16.58.1","port":81,"servers":[{"address":"10.9.9.9"}]}""", 422, "/servers/0/address")]
+    [InlineData("POST", Services, Good, 409, "")]
+    [InlineData("POST", Services, """{"protocol":"tcp","adress":"172.16.58.1"}""", 400, "adress")]
+    [InlineData("POST", Services, "no JSON", 400, "")]
+    [InlineData("PATCH", "v1/services/tcp:172.16.58.1:80/servers/172.16.58.7:80", """{"weight":-1}""", 422, "/weight")]
+    [InlineData("DELETE", "v1/services/tcp:172.16.58.1:80/servers/172.16.58.99:80", null, 404, "172.16.58.99:80")]
+    [InlineData("PUT", "v1/config", """{"dataplane":{"ports":[{"name":"lan0","device":"net_af_packet0,iface=d0"}]},"interfaces":[{"name":"lan0","port":"lan1","addresses":["172.16.58.2/16"]}]}""", 422, "/interfaces/0/port")]
+    public void A_bad_request_changes_nothing(string method, string path, string? json, int status, string where)
+    {
+        EnsureService();
+        (_, string before) = bed.Director.Api.Send(HttpMethod.Get, "v1/config");
+        (int answered, string body) = bed.Director.Api.Send(new HttpMethod(method), path, json);
+        Assert.True(answered == status, $"{answered}: {body}");
+        Assert.Contains(where, body, StringComparison.Ordinal);
+        Assert.True(JsonDocument.Parse(body).RootElement.GetProperty("detail").GetString()!.Length > 10, body);
+        Assert.Equal(before, bed.Director.Api.Send(HttpMethod.Get, "v1/config").Body);
+    }
+
+    [Fact]
+    public void A_body_that_is_too_large_changes_nothing()
+    {
+        const int TooLarge = 300 << 20;
+        EnsureService();
+        (_, string before) = bed.Director.Api.Send(HttpMethod.Get, "v1/config");
+        int status;
+        try
+        {
+            (status, _) = bed.Director.Api.Send(HttpMethod.Put, "v1/config", new string(' ', TooLarge));
+        }
+        catch (HttpRequestException)
+        {
+            status = 413;   // answered and closed while the body was still being sent
+        }
+
+        Assert.Equal(413, status);
+        Assert.Equal(before, bed.Director.Api.Send(HttpMethod.Get, "v1/config").Body);
+    }
+
+    [Theory]
+    [InlineData("-A -t 172.16.58.1:80 -s wlc", "exists")]
+    [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.8 -m", "-m")]
+    [InlineData("-A -f 5", "-f")]
+    public void ipvsadm_says_what_is_wrong(string line, string what)
+    {
+        EnsureService();
+        CommandResult result = bed.Director.Ipvsadm(line);
+        Assert.NotEqual(0, result.ExitCode);
+        Assert.Contains(what, result.Errors, StringComparison.OrdinalIgnoreCase);
+    }
+
+    private void EnsureService() => bed.Director.Api.Send(HttpMethod.Post, Services, Good);
+}
