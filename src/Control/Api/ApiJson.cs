@@ -7,7 +7,8 @@ namespace Forwarder.Api;
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     WriteIndented = true,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(DesiredState))]
 [JsonSerializable(typeof(VirtualService))]
 [JsonSerializable(typeof(RealServer))]
@@ -16,6 +17,7 @@ namespace Forwarder.Api;
 [JsonSerializable(typeof(ServiceList))]
 [JsonSerializable(typeof(ServiceView))]
 [JsonSerializable(typeof(RealServerView))]
+[JsonSerializable(typeof(IReadOnlyList<RealServerView>))]
 [JsonSerializable(typeof(ChangeResult))]
 [JsonSerializable(typeof(IReadOnlyList<PortView>))]
 [JsonSerializable(typeof(IReadOnlyList<WorkerView>))]
