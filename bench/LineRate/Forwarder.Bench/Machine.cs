@@ -8,7 +8,7 @@ public sealed class Machine : IDisposable
 {
     private const string HugepagesPath = "/proc/sys/vm/nr_hugepages";
     private readonly string _root;
-    private readonly string? _hugepagesBefore;
+    private string? _hugepagesBefore;
     private int _disposed;
 
     public Machine(int memoryMiB)
@@ -21,7 +21,7 @@ public sealed class Machine : IDisposable
         }
 
         WorkerCpu = cpus - 1;
-        _hugepagesBefore = Reserve(memoryMiB);
+        Reserve(memoryMiB);
         Hugepages = FreeHugepagesMiB() >= memoryMiB;
     }
 
@@ -59,25 +59,24 @@ public sealed class Machine : IDisposable
         }
     }
 
-    /// <summary>Returns the number of pages that was set before, or null if it was not changed.</summary>
-    private static string? Reserve(int memoryMiB)
+    /// <summary>Makes sure that so much is free in huge pages, where it can be had: other programs may have taken some.</summary>
+    public void Reserve(int memoryMiB)
     {
         long missing = memoryMiB - FreeHugepagesMiB();
         if (missing <= 0)
         {
-            return null;
+            return;
         }
 
         try
         {
             string before = File.ReadAllText(HugepagesPath).Trim();
             File.WriteAllText(HugepagesPath, $"{long.Parse(before, CultureInfo.InvariantCulture) + ((missing + 1) / 2)}");
-            return before;
+            _hugepagesBefore ??= before;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Console.Error.WriteLine($"bench: huge pages cannot be reserved ({e.Message}): without.");
-            return null;
+            Console.Error.WriteLine($"bench: huge pages cannot be reserved ({e.Message}).");
         }
     }
 

@@ -18,6 +18,11 @@ public sealed class Runner(Machine machine, BenchOptions options) : IDisposable
         // Through a shell, so that the output goes to a file and the preload into this program alone.
         ProcessStartInfo start = new("/bin/sh", ["-c", $"LD_PRELOAD='{machine.Native("libforwarder_generator.so")}' exec \"$0\" \"$@\" >'{log}' 2>&1", path, .. arguments]) { RedirectStandardInput = true };
         start.Environment["FORWARDER_BENCH"] = $"out={result},flows={@case.Flows},order={@case.Order},proto={(options.Tcp ? "tcp" : "udp")},expect={program.Expect},slices={options.Slices}";
+        if (machine.Hugepages)
+        {
+            machine.Reserve(@case.MemoryMiB + 16);
+        }
+
         _process = Process.Start(start)!;
         int timeoutMs = 60_000 + (@case.Flows / 100);
         if (!_process.WaitForExit(timeoutMs))

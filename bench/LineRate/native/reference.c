@@ -291,7 +291,8 @@ static void make_states(void)
     memcpy(e->timeout_ms, timeouts, sizeof(timeouts));
     for (int state = 0; state < STATE_COUNT; state++) {
         for (int flags = 0; flags < FLAG_COUNT; flags++) {
-            e->next_state[state * FLAG_COUNT + flags] = flow_next_state((uint8_t)state, (uint8_t)flags);
+            int again = (flags & 0x02) != 0 && state_reusable((uint32_t)state);
+            e->next_state[state * FLAG_COUNT + flags] = again ? FLOW_NONE : flow_next_state((uint8_t)state, (uint8_t)flags);
         }
     }
 }

@@ -34,11 +34,13 @@ static __rte_always_inline int try_use(struct engine *e, struct burst *b, int i,
         return 0;
     }
     const struct server *entry = e->servers + server;
-    if (entry->valid == 0 || entry->incarnation != value_incarnation(old) || value_expired(old, e->now_ms) ||
-        ((b->tcp_flags[i] & SYN) != 0 && state_reusable(state))) {
+    if (entry->valid == 0 || entry->incarnation != value_incarnation(old) || value_expired(old, e->now_ms)) {
         return 0;
     }
     uint32_t next = e->next_state[state * FLAG_COUNT + (b->tcp_flags[i] & FLAG_MASK)];
+    if (next == FLOW_NONE) {
+        return 0; /* the client uses the port again */
+    }
     uint64_t updated = value_with(old, next, deadline_ms(e, next));
     if (updated != old) {
         *value = updated;

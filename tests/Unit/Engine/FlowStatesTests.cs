@@ -22,6 +22,7 @@ public sealed class FlowStatesTests
     [InlineData(FlowState.Udp, 0, FlowState.Udp)]
     public void FollowTheClientsHalf(FlowState before, byte flags, FlowState after) => Assert.Equal(after, FlowStates.Next(before, flags));
 
+    /// <summary>None stands where a SYN opens a new flow on the port of a closed one.</summary>
     [Fact]
     public unsafe void TheTableSaysTheSame()
     {
@@ -31,7 +32,8 @@ public sealed class FlowStatesTests
         {
             for (int flags = 0; flags < 256; flags++)
             {
-                Assert.Equal((byte)FlowStates.Next((FlowState)state, (byte)flags), table[(state * FlowStates.FlagCount) + (flags & FlowStates.FlagMask)]);
+                bool again = (flags & Wire.Syn) != 0 && (FlowState)state is (FlowState.FinWait or FlowState.Close);
+                Assert.Equal(again ? (byte)0 : (byte)FlowStates.Next((FlowState)state, (byte)flags), table[(state * FlowStates.FlagCount) + (flags & FlowStates.FlagMask)]);
             }
         }
     }

@@ -65,13 +65,17 @@ public static unsafe class Select
         }
 
         ServerEntry* entry = state->View.Servers + server;
-        if (entry->Valid == 0 || entry->Incarnation != FlowValue.Incarnation(old) || FlowValue.IsExpired(old, state->NowMs)
-            || ((flags & Wire.Syn) != 0 && FlowStates.IsReusable(flowState)))
+        if (entry->Valid == 0 || entry->Incarnation != FlowValue.Incarnation(old) || FlowValue.IsExpired(old, state->NowMs))
         {
             return false;
         }
 
         uint next = state->NextState[(flowState * FlowStates.FlagCount) + (flags & FlowStates.FlagMask)];
+        if (next == (uint)FlowState.None)
+        {
+            return false; // the client uses the port again
+        }
+
         ulong updated = FlowValue.With(old, next, state->DeadlineMs(next));
         if (updated != old)
         {

@@ -50,14 +50,15 @@ public static unsafe class FlowStates
     /// <summary>Whether a SYN that finds the flow in this state opens a new flow: the client uses its port again.</summary>
     public static bool IsReusable(uint state) => state is (uint)FlowState.FinWait or (uint)FlowState.Close;
 
-    /// <summary>Fills the table of transitions.</summary>
+    /// <summary>Fills the table of transitions. <see cref="FlowState.None"/> stands where a SYN uses the port of a closed flow again.</summary>
     public static void Fill(byte* table)
     {
         for (int state = 0; state < StateCount; state++)
         {
             for (int flags = 0; flags < FlagCount; flags++)
             {
-                table[(state * FlagCount) + flags] = (byte)Next((FlowState)state, (byte)flags);
+                bool again = (flags & Wire.Syn) != 0 && IsReusable((uint)state);
+                table[(state * FlagCount) + flags] = again ? (byte)FlowState.None : (byte)Next((FlowState)state, (byte)flags);
             }
         }
     }
