@@ -51,7 +51,7 @@ internal sealed class SimRouter
     public long TickAtNs { get; set; } = VrrpTimers.Never;
 
     /// <summary>Packets that came in while control was stopped.</summary>
-    public Queue<(int Wire, byte[] Packet)> Waiting { get; } = new();
+    public Queue<(int Wire, byte[] Packet, long AtNs)> Waiting { get; } = new();
 
     public List<VrrpMemberEffect> Effects => _effects;
 
@@ -111,12 +111,12 @@ internal sealed class SimRouter
         ApplyToDataplane(nowNs);
     }
 
-    public VrrpDecodeError Receive(int wire, byte[] packet, long nowNs)
+    public VrrpDecodeError Receive(int wire, byte[] packet, long nowNs, long ageNs)
     {
         VrrpReceived received = _receivers[wire].Receive(packet);
         if (received.Error == VrrpDecodeError.None)
         {
-            _group.Handle(wire, received.Event, nowNs, _effects);
+            _group.Handle(wire, received.Event with { AgeNs = ageNs }, nowNs, _effects);
             ApplyToDataplane(nowNs);
         }
 

@@ -103,9 +103,9 @@ internal sealed class SimWorld
     {
         Note($"r{router.Index} resumes, {router.Waiting.Count} packets waiting");
         router.Resume();
-        while (router.Waiting.TryDequeue(out (int Wire, byte[] Packet) waiting))
+        while (router.Waiting.TryDequeue(out (int Wire, byte[] Packet, long AtNs) waiting))
         {
-            router.Receive(waiting.Wire, waiting.Packet, NowNs);
+            router.Receive(waiting.Wire, waiting.Packet, NowNs, NowNs - waiting.AtNs);
             Settle(router);
         }
 
@@ -172,7 +172,7 @@ internal sealed class SimWorld
     {
         if (router.IsPaused)
         {
-            router.Waiting.Enqueue((wire, packet));
+            router.Waiting.Enqueue((wire, packet, NowNs));
             return;
         }
 
@@ -181,7 +181,7 @@ internal sealed class SimWorld
             return;
         }
 
-        VrrpDecodeError error = router.Receive(wire, packet, NowNs);
+        VrrpDecodeError error = router.Receive(wire, packet, NowNs, 0);
         if (isDamaged != (error != VrrpDecodeError.None))
         {
             throw new SimFailure(_scenario, isDamaged ? "a damaged packet was taken" : $"a good packet was refused: {error}");

@@ -133,6 +133,60 @@ public class BackupTests
     }
 
     [Fact]
+    public void Lease_of_an_ignored_loser_is_honoured()
+    {
+        // The resignation of the higher router was overtaken by its own advertisement.
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(200, Rig.Higher);
+        rig.Pass(1400);
+        rig.Hear(150, Rig.Lower);
+        rig.Hear(0, Rig.Higher);
+        Assert.Equal(2209.375, rig.DueInMs(VrrpTimer.MasterDown), 6); // not skew
+        rig.Pass(2209.376);
+        Assert.Equal(VrrpState.Backup, rig.State);
+        Assert.Equal(790.624, rig.DueInMs(VrrpTimer.MasterDown), 6);
+        rig.Pass(790.625);
+        Assert.Equal(VrrpState.Active, rig.State);
+    }
+
+    [Fact]
+    public void A_loser_that_resigns_has_no_lease()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(200, Rig.Higher);
+        rig.Hear(150, Rig.Lower);
+        rig.Hear(0, Rig.Lower);
+        rig.Hear(0, Rig.Higher);
+        Assert.Equal(609.375, rig.DueInMs(VrrpTimer.MasterDown), 6);
+    }
+
+    [Fact]
+    public void Time_that_an_advertisement_waited_counts()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Sleep(2500, VrrpEvent.AdvertReceived(VrrpVersion.V3, 200, 100, Rig.Higher) with { AgeNs = 2000 * Rig.MsNs });
+        Assert.Equal(1609.375, rig.DueInMs(VrrpTimer.MasterDown), 6);
+
+        // It was silent for longer than one interval and a half.
+        rig.Hear(150, Rig.Lower);
+        Assert.Equal(0, rig.Instance.Counters.LosersIgnored);
+        Assert.Equal(Rig.Lower, rig.Instance.ActiveRouter);
+    }
+
+    [Fact]
+    public void Lower_router_is_not_preempted_on_a_word_that_waited()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Pass(3000);
+        rig.Hear(99);
+        rig.Pass(700);
+        rig.Sleep(600, VrrpEvent.AdvertReceived(VrrpVersion.V3, 99, 100, Rig.Lower) with { AgeNs = 500 * Rig.MsNs });
+        Assert.Equal(VrrpState.Backup, rig.State);
+        rig.Do(VrrpEvent.AdvertReceived(VrrpVersion.V3, 99, 100, Rig.Lower) with { AgeNs = 499 * Rig.MsNs });
+        Assert.Equal(VrrpState.Active, rig.State);
+    }
+
+    [Fact]
     public void After_one_and_a_half_intervals_of_silence_any_router_may_be_the_active_one()
     {
         Rig rig = Rig.Started(Rig.Config());

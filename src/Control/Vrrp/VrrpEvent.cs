@@ -26,6 +26,9 @@ public readonly record struct VrrpEvent
 
     public long DurationNs { get; init; }
 
+    /// <summary>How long ago an advertisement came in: packets wait while the process is stopped.</summary>
+    public long AgeNs { get; init; }
+
     public static VrrpEvent AdvertReceived(VrrpVersion version, byte priority, int intervalCs, VrrpAddress source) => new()
     {
         Kind = VrrpEventKind.AdvertReceived,

@@ -22,6 +22,8 @@ public sealed class VrrpInstance
     private bool _heardLower;
     private bool _preemptReady;
     private long _lowerLeaseEndNs;
+    private VrrpAddress? _loser;
+    private long _loserLeaseEndNs;
     private long _activeFreshUntilNs;
     private int _assertions;
     private long _lastAnnounceNs;
@@ -316,6 +318,10 @@ public sealed class VrrpInstance
         {
             AwaitLowerRouter();
         }
+        else if (_nowNs < _loserLeaseEndNs)
+        {
+            _timers.Set(VrrpTimer.MasterDown, _loserLeaseEndNs);
+        }
         else if (PromotionHeld && !_activeResigned)
         {
             Counters.HeldByGroup++;
@@ -405,6 +411,7 @@ public sealed class VrrpInstance
         if (IsFromLoser(advert))
         {
             Counters.LosersIgnored++;
+            RememberLoser(advert);
             return;
         }
 
@@ -413,7 +420,7 @@ public sealed class VrrpInstance
         if (!mayPreempt)
         {
             _timers.Stop(VrrpTimer.PreemptDelay);
-            Follow(advert.IntervalCs);
+            Follow(advert.IntervalCs, advert.AgeNs);
             IsFollowing = true;
             return;
         }
@@ -432,17 +439,39 @@ public sealed class VrrpInstance
         && (advert.Priority < ActivePriority
             || (advert.Priority == ActivePriority && active.IsHigherThan(advert.Source)));
 
+    /// <summary>
+    /// It may be the owner all the same: where its predecessor's resignation was overtaken by an advertisement. So its
+    /// lease is honoured until it resigns or is followed.
+    /// </summary>
+    private void RememberLoser(in VrrpEvent advert)
+    {
+        _loser = advert.Source;
+        _loserLeaseEndNs = _nowNs - advert.AgeNs + (VrrpLimits.DownAdverts * VrrpTimers.IntervalNs(advert.IntervalCs));
+    }
+
+    private void ForgetLoser(VrrpAddress source)
+    {
+        if (_loser == source)
+        {
+            _loser = null;
+            _loserLeaseEndNs = 0;
+        }
+    }
+
     private void Note(in VrrpEvent advert)
     {
+        ForgetLoser(advert.Source);
         ActiveRouter = advert.Source;
         ActivePriority = advert.Priority;
-        _activeFreshUntilNs = _nowNs + (VrrpTimers.IntervalNs(advert.IntervalCs) * 3 / 2);
+        _activeFreshUntilNs = _nowNs - advert.AgeNs + (VrrpTimers.IntervalNs(advert.IntervalCs) * 3 / 2);
     }
 
     private void HearLowerRouter(in VrrpEvent advert)
     {
         IsFollowing = false;
-        if (_preemptReady && !PromotionHeld)
+        // A word that waited is no sign that its speaker listens now.
+        bool isFresh = advert.AgeNs < VrrpTimers.IntervalNs(advert.IntervalCs) / 2;
+        if (_preemptReady && isFresh && !PromotionHeld)
         {
             BecomeActive(VrrpReason.Preempted);
             return;
@@ -451,12 +480,12 @@ public sealed class VrrpInstance
         if (Config.PreemptDelayMs > 0)
         {
             StartPreemptDelay();
-            Follow(advert.IntervalCs);
+            Follow(advert.IntervalCs, advert.AgeNs);
         }
 
         // Otherwise discarded: Master_Down_Timer runs on.
         _heardLower = true;
-        _lowerLeaseEndNs = _nowNs + (VrrpLimits.DownAdverts * VrrpTimers.IntervalNs(advert.IntervalCs));
+        _lowerLeaseEndNs = _nowNs - advert.AgeNs + (VrrpLimits.DownAdverts * VrrpTimers.IntervalNs(advert.IntervalCs));
     }
 
     private void StartPreemptDelay()
@@ -473,6 +502,7 @@ public sealed class VrrpInstance
         if (ActiveRouter is { } followed && followed != source)
         {
             Counters.PriorityZeroIgnored++;
+            ForgetLoser(source);
             return;
         }
 
@@ -482,10 +512,10 @@ public sealed class VrrpInstance
         _timers.Stop(VrrpTimer.PreemptDelay);
 
         // Never later than it would have been: repeated resignations must not keep us waiting.
-        _timers.Set(VrrpTimer.MasterDown, Math.Min(_timers.DueNs(VrrpTimer.MasterDown), _nowNs + SkewNs));
+        _timers.Set(VrrpTimer.MasterDown, Math.Min(_timers.DueNs(VrrpTimer.MasterDown), Math.Max(_nowNs + SkewNs, _loserLeaseEndNs)));
     }
 
-    private void Follow(int intervalCs)
+    private void Follow(int intervalCs, long ageNs = 0)
     {
         long intervalNs = VrrpTimers.IntervalNs(intervalCs);
         if (intervalNs != Config.IntervalNs)
@@ -498,7 +528,7 @@ public sealed class VrrpInstance
         _heardLower = false;
         _preemptReady = false;
         _graceGiven = false;
-        ArmMasterDown();
+        _timers.Set(VrrpTimer.MasterDown, _nowNs - ageNs + MasterDownNs);
     }
 
     /// <summary>RFC 9568 section 6.4.3.</summary>
