@@ -33,6 +33,9 @@ public sealed class Director : IDisposable
         }
         """;
 
+    /// <summary>Process id of control.</summary>
+    public int ControlPid => _control!.Id;
+
     /// <summary>Process id of the dataplane, as the API says.</summary>
     public int DataplanePid => Api.Get("v1/status", ApiJson.Default.StatusView).Dataplane.Pid;
 
