@@ -89,11 +89,11 @@ public sealed unsafe class Housekeeping
     {
         TakeSnapshot(nowMs);
         int done = FromWorkers(nowMs) + FromHost();
+        _queries.Poll((uint)nowMs);
         if (nowMs >= _tickDueMs)
         {
             _tickDueMs = nowMs + TickIntervalMs;
             _slowPath.Tick(nowMs);
-            _queries.Poll((uint)nowMs);
             Volatile.Write(ref _region.Process.HeartbeatNs, (ulong)nowMs * 1_000_000);
         }
 
