@@ -63,7 +63,7 @@ public static class Endpoints
 
     private static void MapServers(WebApplication app)
     {
-        app.MapGet("/v1/services/{id}/servers", (string id, Views views) => Results.Json(views.Service(id), ApiJson.Default.ServiceView));
+        app.MapGet("/v1/services/{id}/servers", (string id, Views views) => Results.Json(views.Service(id).Servers, ApiJson.Default.IReadOnlyListRealServerView));
         app.MapPost("/v1/services/{id}/servers", async (string id, HttpRequest request, DirectorState state) =>
         {
             RealServer server = await ReadAsync(request, ApiJson.Default.RealServer);
