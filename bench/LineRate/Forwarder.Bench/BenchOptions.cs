@@ -17,6 +17,7 @@ public sealed record BenchOptions
           --rounds N      rounds; each program runs once in a round
           --slices N      good slices of 16,384 packets in a run
           --proto P       udp (default) or tcp
+          --baseline DIR  another build of the dataplane (a publish folder), measured beside this one
           --json FILE     write the result there, too
         """;
 
@@ -31,6 +32,8 @@ public sealed record BenchOptions
     public int Slices { get; init; } = 1_000;
     /// <summary>Whether flows are TCP.</summary>
     public bool Tcp { get; init; }
+    /// <summary>Folder of another build of the dataplane, or null.</summary>
+    public string? BaselineFolder { get; init; }
     /// <summary>Where to write JSON, or null.</summary>
     public string? JsonPath { get; init; }
 
@@ -59,6 +62,7 @@ public sealed record BenchOptions
                 case "--rounds": rounds = Number(name, Value(), 100); break;
                 case "--slices": slices = Number(name, Value(), 65_536); break;
                 case "--proto": options = options with { Tcp = Value() is var p && p == "tcp" || (p == "udp" ? false : throw new BenchException("--proto is udp or tcp.")) }; break;
+                case "--baseline": options = options with { BaselineFolder = Path.GetFullPath(Value()) }; break;
                 case "--json": options = options with { JsonPath = Value() }; break;
                 default: throw new BenchException($"Unknown option {name}.\n{Usage}");
             }
@@ -68,7 +72,7 @@ public sealed record BenchOptions
         return options with
         {
             Cases = flows == null && orders == null ? ModeCases(options.Mode) : Cross(flows ?? "1024,65536,1048576", orders ?? "random"),
-            Programs = [.. programs.Split(',').Select(p => MeasuredProgram.Find(p))],
+            Programs = [.. programs.Split(',').Select(p => MeasuredProgram.Find(p)), .. options.BaselineFolder != null ? [MeasuredProgram.Baseline] : Array.Empty<MeasuredProgram>()],
             Rounds = rounds ?? modeRounds,
             Slices = slices ?? modeSlices,
         };

@@ -28,19 +28,20 @@ public sealed class CaseResult(BenchCase @case, IReadOnlyList<MeasuredProgram> p
 
     /// <summary>Good slices and all slices of a program.</summary>
     public (int Good, int All) Slices(MeasuredProgram program) =>
-        (_rounds.Sum(r => r[program].Good(OwnNormal).Count), _rounds.Sum(r => r[program].Slices.Count));
+        (_rounds.Sum(r => r[program].Good(OwnLimit(program)).Count), _rounds.Sum(r => r[program].Slices.Count));
 
     /// <summary>Whether the dataplane and the reference sent each flow to the same server; null if one of them was not run.</summary>
     public bool? SameServers => programs.Contains(MeasuredProgram.Forwarder) && programs.Contains(MeasuredProgram.Reference) && @case.Order == "random"
         ? _rounds.TrueForAll(r => r[MeasuredProgram.Forwarder].Digest == r[MeasuredProgram.Reference].Digest)
         : null;
 
-    /// <summary>The generator's cycles per packet when nothing disturbs it.</summary>
-    public double OwnNormal => _rounds.SelectMany(r => r.Values).Min(r => r.OwnNormal);
+    /// <summary>The generator's cycles per packet that are too many: something disturbed it.</summary>
+    private double OwnLimit(MeasuredProgram program) =>
+        RunResult.OwnLimit(_rounds.Min(r => r[program].OwnNormal), _rounds.SelectMany(r => r.Values).Min(r => r.OwnNormal));
 
     private double? Of(Dictionary<MeasuredProgram, RunResult> round, MeasuredProgram program)
     {
-        double? floor = round[MeasuredProgram.Floor].Cycles(OwnNormal), all = round[program].Cycles(OwnNormal);
+        double? floor = round[MeasuredProgram.Floor].Cycles(OwnLimit(MeasuredProgram.Floor)), all = round[program].Cycles(OwnLimit(program));
         return program == MeasuredProgram.Floor ? floor : all - floor;
     }
 }

@@ -16,6 +16,9 @@ public sealed record MeasuredProgram(string Name, string Title, string Expect)
     public static readonly MeasuredProgram Reference = new("reference", "reference in C", "dr");
     public static readonly MeasuredProgram FiveTuple = new("5tswap", "testpmd 5tswap", "5tswap");
 
+    /// <summary>Another build of the dataplane, to compare with.</summary>
+    public static readonly MeasuredProgram Baseline = new("baseline", "baseline dataplane", "dr");
+
     private static readonly MeasuredProgram[] s_all = [Floor, new("io", "testpmd io", "io"), new("macswap", "testpmd macswap", "macswap"), FiveTuple, Reference, Forwarder];
 
     /// <summary>Finds a program by name.</summary>
@@ -24,11 +27,13 @@ public sealed record MeasuredProgram(string Name, string Title, string Expect)
         Array.Find(s_all, p => p.Name == name) ?? throw new BenchException($"Unknown program {name}: {string.Join(", ", s_all.Select(p => p.Name))} are known.");
 
     /// <summary>Executable and arguments.</summary>
-    public (string Path, List<string> Arguments) Command(Machine machine, BenchCase @case, bool tcp, string folder)
+    public (string Path, List<string> Arguments) Command(Machine machine, BenchCase @case, BenchOptions options, string folder)
     {
-        if (this == Forwarder)
+        bool tcp = options.Tcp;
+        if (this == Forwarder || this == Baseline)
         {
-            return (machine.Repository("artifacts/publish/dataplane/forwarder-dataplane"), ["--config", Director.Prepare(machine, @case, tcp, folder)]);
+            string path = this == Forwarder ? machine.Repository("artifacts/publish/dataplane") : options.BaselineFolder!;
+            return (Path.Combine(path, "forwarder-dataplane"), ["--config", Director.Prepare(machine, @case, tcp, folder)]);
         }
 
         List<string> eal = ["--lcores", $"0@{machine.HousekeepingCpu},1@{machine.WorkerCpu}", "--main-lcore", "0", "-m", $"{@case.MemoryMiB}",

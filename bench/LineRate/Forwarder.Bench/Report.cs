@@ -78,7 +78,7 @@ public static class Report
 
     private static IEnumerable<(string Name, Statistics Value)> Ratios(CaseResult result)
     {
-        foreach (MeasuredProgram other in new[] { MeasuredProgram.Reference, MeasuredProgram.FiveTuple })
+        foreach (MeasuredProgram other in new[] { MeasuredProgram.Reference, MeasuredProgram.FiveTuple, MeasuredProgram.Baseline })
         {
             if (result.Programs.Contains(MeasuredProgram.Forwarder) && result.Programs.Contains(other))
             {

@@ -14,7 +14,7 @@ public sealed class Runner(Machine machine, BenchOptions options) : IDisposable
     {
         string result = Path.Combine(_folder, "result.json"), log = Path.Combine(_folder, "log");
         File.Delete(result);
-        (string path, List<string> arguments) = program.Command(machine, @case, options.Tcp, _folder);
+        (string path, List<string> arguments) = program.Command(machine, @case, options, _folder);
         // Through a shell, so that the output goes to a file and the preload into this program alone.
         ProcessStartInfo start = new("/bin/sh", ["-c", $"LD_PRELOAD='{machine.Native("libforwarder_generator.so")}' exec \"$0\" \"$@\" >'{log}' 2>&1", path, .. arguments]) { RedirectStandardInput = true };
         start.Environment["FORWARDER_BENCH"] = $"out={result},flows={@case.Flows},order={@case.Order},proto={(options.Tcp ? "tcp" : "udp")},expect={program.Expect},slices={options.Slices}";
