@@ -17,6 +17,8 @@ public sealed class Bed : IDisposable
     /// <summary>The real servers' addresses; the first has weight 2, the second 1.</summary>
     public static readonly string[] Rips = ["172.16.58.7", "172.16.58.8"], Rips6 = ["fd16::7", "fd16::8"];
 
+    private const int StatusDigits = 3;
+
     private readonly string _prefix = $"nic{Environment.ProcessId}";
     private readonly List<Process> _servers = [];
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("forwarder-nicbed-");
@@ -63,6 +65,38 @@ public sealed class Bed : IDisposable
     {
         return HostCommand.Run("ip", ["netns", "exec", Client, program, .. arguments]);
     }
+
+    /// <summary>Requests a page of a VIP by so many connections, one after the other.</summary>
+    /// <returns>"STATUS TEXT" of each answer; "000 " where there was none.</returns>
+    public IReadOnlyList<string> Get(string vip, int requests, int timeoutS = 3)
+    {
+        // curl takes [1-N] as a range to repeat, and an IPv6 address in brackets as one.
+        string host = vip.Contains(':', StringComparison.Ordinal) ? $"[{vip}]" : vip;
+        CommandResult result = RunInClient("curl", "-s", "-m", $"{timeoutS}", "-H", "Connection: close", "-w", "%{http_code}\\n", $"http://{host}/?[1-{requests}]");
+        // Each answer is the server's line, then curl's; where there was none, curl's alone.
+        var answers = new List<string>();
+        string page = "";
+        foreach (string line in result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (line.Length == StatusDigits && line.All(char.IsAsciiDigit))
+            {
+                answers.Add($"{line} {page}");
+                page = "";
+            }
+            else
+            {
+                page = line;
+            }
+        }
+
+        return answers;
+    }
+
+    /// <summary>Empties the client's neighbour tables.</summary>
+    public void ForgetNeighbours() => Ip($"-n {Client} neigh flush dev c");
+
+    /// <summary>The client's entry for an address.</summary>
+    public string Neighbour(string address) => Ip($"-n {Client} neigh show {address} dev c");
 
     /// <inheritdoc/>
     public void Dispose()
