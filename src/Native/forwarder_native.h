@@ -95,7 +95,9 @@ FWD_EXPORT int32_t fwd_port_xstat_names(uint16_t port, char *names, uint32_t cap
 FWD_EXPORT int32_t fwd_port_xstat_values(uint16_t port, uint64_t *values, uint32_t capacity);
 FWD_EXPORT int32_t fwd_port_mac_add(uint16_t port, const uint8_t *mac);
 FWD_EXPORT int32_t fwd_port_mac_remove(uint16_t port, const uint8_t *mac);
-/* Multicast addresses to receive (6 bytes each): by filter, or else by all-multicast. */
+/* Multicast addresses to receive (6 bytes each; NULL = all of them): by filter where the port has room, else by
+ * all-multicast, else by promiscuous mode. Return: which of these it is. */
+enum fwd_multicast { FWD_MULTICAST_LIST = 0, FWD_MULTICAST_ALL = 1, FWD_MULTICAST_PROMISCUOUS = 2 };
 FWD_EXPORT int32_t fwd_port_set_multicast(uint16_t port, const uint8_t *macs, uint32_t count);
 
 FWD_EXPORT uint16_t fwd_rx_burst(uint16_t port, uint16_t queue, void **packets, uint16_t count);

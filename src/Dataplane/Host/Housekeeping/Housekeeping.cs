@@ -22,6 +22,7 @@ public sealed unsafe class Housekeeping
     private readonly SlowPath _slowPath;
     private readonly FlowQueries _queries;
     private readonly PortReporter _reporter;
+    private readonly MulticastFilters _filters;
     private readonly Log _log;
     private readonly string[] _faultNames = Enum.GetNames<SnapshotFault>(); // Enum.ToString would allocate after the seal
     private readonly ulong[] _spares;
@@ -40,7 +41,9 @@ public sealed unsafe class Housekeeping
         _slowPath = new SlowPath(_host, (ulong*)(region.Start + RegionLayout.NeighboursOffset), &process->SlowPath, macs);
         _queries = new FlowQueries(region, launcher.Workers);
         _log = new Log(native);
-        _reporter = new PortReporter(native, region, launcher.Ports, [.. config.Ports.Select(p => p.Name)], _log);
+        string[] names = [.. config.Ports.Select(p => p.Name)];
+        _reporter = new PortReporter(native, region, launcher.Ports, names, _log);
+        _filters = new MulticastFilters(native, launcher.Ports, names, _log);
         _spares = new ulong[launcher.Ports.Length];
         _frameCapacity = (uint)(config.Ports.Max(p => p.MtuBytes) + Wire.EthernetBytes + Wire.VlanTagBytes);
         process->MbufCount = (ulong)config.Mbufs * (uint)launcher.Pools.Count;
@@ -54,6 +57,7 @@ public sealed unsafe class Housekeeping
         if (resumed)
         {
             _slowPath.SetSnapshot(view, Environment.TickCount64);
+            _filters.SetSnapshot(view);
         }
 
         resumed |= TakeSnapshot(Environment.TickCount64);
@@ -112,6 +116,7 @@ public sealed unsafe class Housekeeping
         if (taken)
         {
             _slowPath.SetSnapshot(view, nowMs);
+            _filters.SetSnapshot(view);
             _gate.Accept();
         }
 

@@ -31,6 +31,7 @@ public sealed unsafe class Native
     public readonly delegate* unmanaged<ushort, NativePortStats*, int> PortStats;
     public readonly delegate* unmanaged<ushort, byte*, uint, int> PortXstatNames;
     public readonly delegate* unmanaged<ushort, ulong*, uint, int> PortXstatValues;
+    public readonly delegate* unmanaged<ushort, byte*, uint, int> PortSetMulticast;
     public readonly delegate* unmanaged<ushort, ushort, ulong*, ushort, ushort> RxBurst;
     public readonly delegate* unmanaged<ushort, ushort, ulong*, ushort, ushort> TxBurst;
     public readonly delegate* unmanaged<ulong*, uint, void> FreeBulk;
@@ -70,6 +71,7 @@ public sealed unsafe class Native
         PortStats = (delegate* unmanaged<ushort, NativePortStats*, int>)Export("fwd_port_stats");
         PortXstatNames = (delegate* unmanaged<ushort, byte*, uint, int>)Export("fwd_port_xstat_names");
         PortXstatValues = (delegate* unmanaged<ushort, ulong*, uint, int>)Export("fwd_port_xstat_values");
+        PortSetMulticast = (delegate* unmanaged<ushort, byte*, uint, int>)Export("fwd_port_set_multicast");
         RxBurst = (delegate* unmanaged<ushort, ushort, ulong*, ushort, ushort>)Export("fwd_rx_burst");
         TxBurst = (delegate* unmanaged<ushort, ushort, ulong*, ushort, ushort>)Export("fwd_tx_burst");
         FreeBulk = (delegate* unmanaged<ulong*, uint, void>)Export("fwd_free_bulk");
