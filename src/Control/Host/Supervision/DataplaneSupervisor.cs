@@ -19,6 +19,7 @@ public sealed class DataplaneSupervisor(ControlOptions options, EventLog events,
     private int _pid, _backOffMs = BackOffMinMs;
     private long _startDueMs;
     private ProcessState _reported;
+    private readonly bool?[] _links = new bool?[Limits.PortsMax];
 
     /// <summary>The region; null until the first configuration.</summary>
     public Region? Region { get; private set; }
@@ -120,6 +121,24 @@ public sealed class DataplaneSupervisor(ControlOptions options, EventLog events,
                 AddExceptionAddresses();
                 events.Add("dataplane.started", $"Dataplane {_pid} forwards.", SnapshotWord.Generation(Region.Header.Accepted));
             }
+        }
+
+        WatchLinks();
+    }
+
+    /// <summary>Tells which links have come up or gone down since the last look.</summary>
+    private void WatchLinks()
+    {
+        for (int i = 0; i < (int)Region!.Process.PortCount && Region.Process.State == ProcessState.Running; i++)
+        {
+            ref PortBlock port = ref Region.Port(i);
+            bool up = port.LinkUp != 0;
+            if (_links[i] is { } was && was != up)
+            {
+                events.Add("port.link", $"Port {TextBytes.Read(port.Name)}: link is {(up ? "up" : "down")}, {port.SpeedMbps} Mbit/s.", SnapshotWord.Generation(Region.Header.Accepted));
+            }
+
+            _links[i] = up;
         }
     }
 
