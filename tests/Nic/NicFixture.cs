@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Forwarder.Api;
+using Forwarder.Lab;
 
 namespace Forwarder.Nic.Tests;
 
@@ -9,9 +10,6 @@ namespace Forwarder.Nic.Tests;
 /// </summary>
 public abstract class NicFixture : IDisposable
 {
-    /// <summary>MAC address of the director's NIC.</summary>
-    public const string Mac = "02:00:00:20:01:09";
-
     private const string Tap = "nictap0";
 
     /// <summary>Boots the machine, binds the NIC, starts the director and defines its services.</summary>
@@ -20,15 +18,19 @@ public abstract class NicFixture : IDisposable
         ArgumentNullException.ThrowIfNull(binding);
         long started = Stopwatch.GetTimestamp();
         Binding = binding;
-        Bed = new Bed();
+        Lab = new S1Lab();
         try
         {
-            Machine = GuestMachine.Boot(Bed.Switch, Tap, Mac, binding, () => Bed.Plug(Tap));
+            // The director is not a namespace here but a machine: its cable takes the place of the namespace's.
+            Lab.Switch.Ip("link del p-dir");
+            // A host whose bridges filter (br_netfilter) would check IP headers in the switch and drop what the card shall find.
+            Lab.Switch.Run("sysctl -e -qw net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0");
+            Machine = GuestMachine.Boot(Lab.Switch.Name, Tap, S1Lab.DirectorMac, binding, () => Lab.Switch.Ip($"link set {Tap} master lan up"));
             ReadyS = Stopwatch.GetElapsedTime(started).TotalSeconds;
-            string[] nic = Machine.Shell.Check($"{Repository.Path("tests/Nic/guest/bind-nic")} {binding.KernelDriver}").Trim().Split(' ');
+            string[] nic = Machine.Shell.Check($"{Path.Combine(Repository.Root, "tests/Nic/guest/bind-nic")} {binding.KernelDriver}").Trim().Split(' ');
             (PciAddress, PciId, KernelDriver, IommuGroup) = (nic[0], nic[1], nic[2], nic[3]);
-            Director = new Director(Machine.Shell);
-            Director.Start(DesiredState(promiscuous: false));
+            Director = new GuestDirector(Machine.Shell);
+            Director.Start(DesiredState());
             DefineServices();
             ForwardingS = Stopwatch.GetElapsedTime(started).TotalSeconds;
         }
@@ -43,13 +45,13 @@ public abstract class NicFixture : IDisposable
     public NicBinding Binding { get; }
 
     /// <summary>Client, real servers and switch.</summary>
-    public Bed Bed { get; }
+    public S1Lab Lab { get; }
 
     /// <summary>The director's machine.</summary>
     public GuestMachine Machine { get; } = null!;
 
     /// <summary>The director.</summary>
-    public Director Director { get; } = null!;
+    public GuestDirector Director { get; } = null!;
 
     /// <summary>PCI address of the NIC.</summary>
     public string PciAddress { get; } = "";
@@ -69,36 +71,43 @@ public abstract class NicFixture : IDisposable
     /// <inheritdoc cref="ReadyS"/>
     public double ForwardingS { get; }
 
-    /// <summary>What the director is started with.</summary>
-    public DesiredState DesiredState(bool promiscuous) => new()
+    private DesiredState DesiredState() => new()
     {
         Dataplane = new DataplaneSettings
         {
-            Ports = [new PortSettings { Name = "lan", Device = PciAddress, Promiscuous = promiscuous }],
+            Ports = [new PortSettings { Name = "lan", Device = PciAddress }],
             WorkerCpus = [1],
             HousekeepingCpu = 0,
             Hugepages = "required",
             FlowsPerWorker = 65_536,
             Idle = "backoff", // an emulated CPU that spins takes one of the host's
         },
-        Interfaces = [new InterfaceSettings { Name = "lan", Port = "lan", Addresses = [$"{Bed.Dip}/16", $"{Bed.Dip6}/64"] }],
+        Services =
+        [
+            new VirtualService
+            {
+                Protocol = "tcp", Address = S1Lab.VipV6, Port = 80, Scheduler = "wlc",
+                Servers = [.. Lab.RealServers.Select(r => new RealServer { Address = r.AddressV6, Port = 80, Weight = r.Weight })],
+            },
+        ],
+        Interfaces = [new InterfaceSettings { Name = "lan", Port = "lan", Addresses = [S1Lab.Dip, S1Lab.DipV6] }],
     };
 
     /// <inheritdoc/>
     public void Dispose()
     {
         Machine?.Dispose();
-        Bed.Dispose();
+        Lab.Dispose();
         GC.SuppressFinalize(this);
     }
 
+    // IPv4 in the words of ipvsadm, as they stand; IPv6 is in the desired state already.
     private void DefineServices()
     {
-        _ = Director.Ipvsadm($"-A -t {Bed.Vip}:80 -s wlc");
-        _ = Director.Ipvsadm($"-a -t {Bed.Vip}:80 -r {Bed.Rips[0]} -g -w 2");
-        _ = Director.Ipvsadm($"-a -t {Bed.Vip}:80 -r {Bed.Rips[1]} -g -w 1");
-        _ = Director.Ipvsadm($"-A -t [{Bed.Vip6}]:80 -s wlc");
-        _ = Director.Ipvsadm($"-a -t [{Bed.Vip6}]:80 -r [{Bed.Rips6[0]}]:80 -g -w 2");
-        _ = Director.Ipvsadm($"-a -t [{Bed.Vip6}]:80 -r [{Bed.Rips6[1]}]:80 -g -w 1");
+        _ = Director.Ipvsadm($"-A -t {S1Lab.Vip}:80 -s wlc");
+        foreach (RealServerHost server in Lab.RealServers)
+        {
+            _ = Director.Ipvsadm($"-a -t {S1Lab.Vip}:80 -r {server.Address} -g -w {server.Weight}");
+        }
     }
 }

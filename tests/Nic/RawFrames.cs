@@ -2,23 +2,24 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
-using Microsoft.Win32.SafeHandles;
+using Forwarder.Lab;
 
 namespace Forwarder.Nic.Tests;
 
 /// <summary>Sends and receives whole Ethernet frames on an interface of a network namespace (packet(7)).</summary>
 public sealed class RawFrames : IDisposable
 {
-    private const int CloneNewNet = 0x4000_0000;
     private const int FrameBytesMax = 2048;
     private const ushort AllProtocols = 0x0003;
 
     private readonly Socket _socket;
 
     /// <summary>Opens a socket on an interface.</summary>
-    public RawFrames(string networkNamespace, string port)
+    public RawFrames(Netns netns, string port)
     {
-        _socket = Enter(networkNamespace, () => Open(port));
+        Socket? socket = null;
+        netns.StartThread(() => socket = Open(port)).Join();
+        _socket = socket!;
     }
 
     /// <summary>Sends a frame.</summary>
@@ -56,36 +57,6 @@ public sealed class RawFrames : IDisposable
         socket.Bind(new PacketEndPoint((int)NameToIndex(port)));
         return socket;
     }
-
-    // A thread can change its namespace for itself; a socket keeps the one that it was made in.
-    private static T Enter<T>(string networkNamespace, Func<T> work)
-    {
-        T? result = default;
-        Exception? failure = null;
-        var thread = new Thread(() =>
-        {
-            try
-            {
-                using SafeFileHandle space = File.OpenHandle($"/run/netns/{networkNamespace}");
-                if (SetNamespace((int)space.DangerousGetHandle(), CloneNewNet) != 0)
-                {
-                    throw new InvalidOperationException($"setns({networkNamespace}): errno {Marshal.GetLastPInvokeError()}");
-                }
-
-                result = work();
-            }
-            catch (Exception e)
-            {
-                failure = e;
-            }
-        });
-        thread.Start();
-        thread.Join();
-        return failure is null ? result! : throw new InvalidOperationException(failure.Message, failure);
-    }
-
-    [DllImport("libc", EntryPoint = "setns", SetLastError = true)]
-    private static extern int SetNamespace(int descriptor, int kind);
 
     [DllImport("libc", EntryPoint = "if_nametoindex", SetLastError = true, CharSet = CharSet.Ansi, BestFitMapping = false)]
     private static extern uint NameToIndex([MarshalAs(UnmanagedType.LPUTF8Str)] string name);

@@ -1,3 +1,5 @@
+using Forwarder.Lab;
+
 namespace Forwarder.Nic.Tests;
 
 /// <summary>The guest's kernel and initial RAM disk, made once from a Debian package that is unpacked, not installed.</summary>
@@ -7,8 +9,8 @@ public static class GuestImage
     /// <returns>Folder with vmlinuz and initrd.gz.</returns>
     public static string Make()
     {
-        string folder = Repository.Path("artifacts/nic");
-        HostCommand.Check(Repository.Path("tests/Nic/guest/make-image"), folder);
+        string folder = Path.Combine(Repository.Root, "artifacts/nic");
+        _ = Shell.Run([Path.Combine(Repository.Root, "tests/Nic/guest/make-image"), folder]);
         return folder;
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using Forwarder.Lab;
 
 namespace Forwarder.Nic.Tests;
 
@@ -104,7 +105,7 @@ public sealed class GuestMachine : IDisposable
             "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", $"{CpuCount}", "-m", $"{MemoryMiB}",
             "-nodefaults", "-no-reboot", "-display", "none", "-serial", $"file:{folder.FullName}/console.log",
             "-kernel", $"{image}/vmlinuz", "-initrd", $"{image}/initrd.gz",
-            "-append", $"console=ttyS0 quiet panic=-1 FORWARDER_AGENT={Repository.Path("tests/Nic/guest/agent")} {binding.KernelArguments}",
+            "-append", $"console=ttyS0 quiet panic=-1 FORWARDER_AGENT={Path.Combine(Repository.Root, "tests/Nic/guest/agent")} {binding.KernelArguments}",
             "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
             "-chardev", $"socket,id=shell,path={folder.FullName}/shell.sock,server=on,wait=off",
             "-qmp", $"unix:{folder.FullName}/monitor.sock,server=on,wait=off",

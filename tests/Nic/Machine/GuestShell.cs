@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
+using Forwarder.Lab;
 
 namespace Forwarder.Nic.Tests;
 
@@ -47,9 +48,9 @@ public sealed class GuestShell : IDisposable
     public string Check(string line, int timeoutS = 30)
     {
         CommandResult result = Run(line, timeoutS);
-        return result.Status == 0
+        return result.ExitCode == 0
             ? result.Output
-            : throw new InvalidOperationException($"in the guest, '{line}' ended with {result.Status}: {result.Output}");
+            : throw new InvalidOperationException($"in the guest, '{line}' ended with {result.ExitCode}: {result.Output}");
     }
 
     /// <summary>Writes a small file in the guest.</summary>
@@ -77,7 +78,7 @@ public sealed class GuestShell : IDisposable
         int length = int.Parse(head[0], CultureInfo.InvariantCulture);
         byte[] body = new byte[length];
         _stream.ReadExactly(body);
-        return new CommandResult(int.Parse(head[1], CultureInfo.InvariantCulture), Encoding.UTF8.GetString(body));
+        return new CommandResult(int.Parse(head[1], CultureInfo.InvariantCulture), Encoding.UTF8.GetString(body), "");
     }
 
     private string ReadLine()

@@ -1,11 +1,12 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Forwarder.Api;
+using Forwarder.Lab;
 
 namespace Forwarder.Nic.Tests;
 
 /// <summary>The published director in the guest: forwarder-control, the forwarder-dataplane that it starts, and fwdctl.</summary>
-public sealed class Director(GuestShell shell)
+public sealed class GuestDirector(GuestShell shell)
 {
     private const string RunFolder = "/run/forwarder", ConfigFile = "/run/forwarder.json";
     private const int StartTimeoutS = 60;
@@ -13,7 +14,6 @@ public sealed class Director(GuestShell shell)
     // What the dataplane's log says once for each start.
     private const string ReadyMarker = "forwarder-dataplane: running, pid";
 
-    private static readonly string s_programs = Repository.Path("artifacts/publish");
 
     private int _starts;
 
@@ -22,7 +22,7 @@ public sealed class Director(GuestShell shell)
     public void Start(DesiredState state)
     {
         shell.WriteFile(ConfigFile, JsonSerializer.Serialize(state, ApiJson.Default.DesiredState));
-        _ = shell.Check($"{s_programs}/control/forwarder-control --config {ConfigFile} --state /run/forwarder-state --run {RunFolder} --dataplane {s_programs}/dataplane/forwarder-dataplane &> /run/control.log &");
+        _ = shell.Check($"{Repository.Program("control/forwarder-control")} --config {ConfigFile} --state /run/forwarder-state --run {RunFolder} --dataplane {Repository.Program("dataplane/forwarder-dataplane")} &> /run/control.log &");
         WaitForwarding();
     }
 
@@ -54,13 +54,13 @@ public sealed class Director(GuestShell shell)
 
     /// <summary>Runs a line of ipvsadm as it stands.</summary>
     /// <returns>What it printed.</returns>
-    public string Ipvsadm(string arguments) => shell.Check($"{s_programs}/cli/ipvsadm {arguments}");
+    public string Ipvsadm(string arguments) => shell.Check($"{Repository.Program("cli/ipvsadm")} {arguments}");
 
     /// <summary>Events so far of a kind.</summary>
     public IReadOnlyList<DirectorEvent> Events(string kind)
     {
         // The stream has no end: what has happened already comes at once.
-        string stream = shell.Run($"curl -sN --max-time 0.5 --unix-socket {RunFolder}/api.sock http://director/v1/events").Output;
+        string stream = shell.Run($"curl -sN --max-time 2 --unix-socket {RunFolder}/api.sock http://director/v1/events").Output;
         return
         [
             .. stream.Split('\n').Where(l => l.StartsWith("data: ", StringComparison.Ordinal))
@@ -75,7 +75,7 @@ public sealed class Director(GuestShell shell)
         string log = $"{RunFolder}/dataplane.log";
         string isReady = $"[[ -S {RunFolder}/api.sock && -r {log} ]] && text=$(<{log}) && rest=${{text//{ReadyMarker}/}} && (( (${{#text}} - ${{#rest}}) / {ReadyMarker.Length} >= {_starts} ))";
         CommandResult result = shell.Run($"exec {{never}}<> <(:) || exit; for ((i = 0; i < {StartTimeoutS * 10}; i++)); do if {isReady}; then break; fi; read -rt 0.1 -u $never; done; ((i < {StartTimeoutS * 10}))", StartTimeoutS + 30);
-        if (result.Status != 0)
+        if (result.ExitCode != 0)
         {
             throw new InvalidOperationException($"the director does not forward: {result.Output}\n{Logs}");
         }
