@@ -161,6 +161,20 @@ public class BackupTests
     }
 
     [Fact]
+    public void Lower_router_that_followed_a_resignation_is_not_taken_over_without_its_word()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(200, Rig.Higher);
+        rig.Hear(0, Rig.Higher);
+        rig.Hear(50, Rig.Lower);
+        rig.Pass(609.376);
+        Assert.Equal(VrrpState.Backup, rig.State);
+        rig.Pass(390.624);
+        rig.Hear(50, Rig.Lower);
+        Assert.Equal(VrrpState.Active, rig.State);
+    }
+
+    [Fact]
     public void Time_that_an_advertisement_waited_counts()
     {
         Rig rig = Rig.Started(Rig.Config());

@@ -483,7 +483,8 @@ public sealed class VrrpInstance
             Follow(advert.IntervalCs, advert.AgeNs);
         }
 
-        // Otherwise discarded: Master_Down_Timer runs on.
+        // Otherwise discarded: Master_Down_Timer runs on. But whoever speaks after a resignation owns the addresses now.
+        _activeResigned = false;
         _heardLower = true;
         _lowerLeaseEndNs = _nowNs - advert.AgeNs + (VrrpLimits.DownAdverts * VrrpTimers.IntervalNs(advert.IntervalCs));
     }
