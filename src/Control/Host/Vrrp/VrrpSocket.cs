@@ -1,0 +1,107 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+
+namespace Forwarder.Control;
+
+/// <summary>
+/// Whole VRRP frames of one interface and VLAN (packet(7)); for both families, with their IP headers. It belongs to the
+/// network namespace of the thread that makes it.
+/// </summary>
+public sealed class VrrpSocket : IDisposable
+{
+    /// <summary>Bytes of an Ethernet header without a tag.</summary>
+    public const int EthernetBytes = 14;
+
+    private const int FrameBytesMax = 10_000, ReceiveBytes = 1 << 20;
+    private const int SolSocket = 1, SoAttachFilter = 26, SolPacket = 263, PacketIgnoreOutgoing = 23;
+    private const ushort ProtocolAll = 3;
+
+    private readonly Socket _socket;
+    private readonly byte[] _buffer = new byte[FrameBytesMax];
+
+    /// <summary>Opens it on an interface, for frames with this VLAN id, or 0: without a tag.</summary>
+    /// <exception cref="IOException">There is no such interface, or the right is missing (CAP_NET_RAW).</exception>
+    public VrrpSocket(string device, ushort vlan)
+    {
+        NetworkInterface link = NetworkInterface.GetAllNetworkInterfaces().FirstOrDefault(n => n.Name == device)
+            ?? throw new IOException($"VRRP: there is no network interface \"{device}\".");
+        Mac = link.GetPhysicalAddress().GetAddressBytes();
+        try
+        {
+            // Protocol 0 until the filter is set: nothing may come in before.
+            _socket = new Socket(AddressFamily.Packet, SocketType.Raw, 0) { Blocking = false, ReceiveBufferSize = ReceiveBytes };
+            Attach(_socket, VrrpFilter.Make(vlan));
+            _socket.SetRawSocketOption(SolPacket, PacketIgnoreOutgoing, [1, 0, 0, 0]);
+            _socket.Bind(new LinkEndPoint(link.GetIPProperties().GetIPv4Properties().Index));
+        }
+        catch (SocketException e)
+        {
+            _socket?.Dispose();
+            throw new IOException($"VRRP: no packet socket on \"{device}\": {e.Message}", e);
+        }
+    }
+
+    /// <summary>MAC address of the interface.</summary>
+    public IReadOnlyList<byte> Mac { get; }
+
+    /// <summary>Waits until something can be received; false if the time is over.</summary>
+    public bool Wait(TimeSpan time) => _socket.Poll(time, SelectMode.SelectRead);
+
+    /// <summary>The next IP packet, valid until the next call; empty if none waits.</summary>
+    public ReadOnlySpan<byte> Receive()
+    {
+        int length = _socket.Receive(_buffer, SocketFlags.None, out SocketError error);
+        return error == SocketError.Success && length > EthernetBytes ? _buffer.AsSpan(EthernetBytes, length - EthernetBytes) : default;
+    }
+
+    /// <summary>Sends a frame; false if the interface did not take it (it is down, or its queue is full).</summary>
+    public bool TrySend(ReadOnlySpan<byte> frame)
+    {
+        _socket.Send(frame, SocketFlags.None, out SocketError error);
+        return error == SocketError.Success;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _socket.Dispose();
+
+    private static void Attach(Socket socket, byte[] program)
+    {
+        GCHandle pinned = GCHandle.Alloc(program, GCHandleType.Pinned);
+        try
+        {
+            // struct sock_fprog: count of instructions, then a pointer to them.
+            byte[] fprog = new byte[2 * nint.Size];
+            BinaryPrimitives.WriteUInt16LittleEndian(fprog, (ushort)(program.Length / VrrpFilter.InstructionBytes));
+            BinaryPrimitives.WriteInt64LittleEndian(fprog.AsSpan(nint.Size), pinned.AddrOfPinnedObject());
+            socket.SetRawSocketOption(SolSocket, SoAttachFilter, fprog);
+        }
+        finally
+        {
+            pinned.Free();
+        }
+    }
+
+    /// <summary>struct sockaddr_ll.</summary>
+    private sealed class LinkEndPoint(int index) : EndPoint
+    {
+        private const int SockaddrBytes = 20;
+
+        public override AddressFamily AddressFamily => AddressFamily.Packet;
+
+        public override SocketAddress Serialize()
+        {
+            SocketAddress address = new(AddressFamily.Packet, SockaddrBytes);
+            address[2] = ProtocolAll >> 8;
+            address[3] = (byte)ProtocolAll;
+            for (int i = 0; i < sizeof(int); i++)
+            {
+                address[4 + i] = (byte)(index >> (8 * i));
+            }
+
+            return address;
+        }
+    }
+}
