@@ -5,7 +5,8 @@ using Forwarder.Abi;
 namespace Forwarder.Micro;
 
 /// <summary>Building a Maglev table of 65,537 entries for 1,000 servers, in C# and by the same algorithm in C.</summary>
-public unsafe partial class MaglevBuild
+[MinColumn, MedianColumn]
+public unsafe class MaglevBuild
 {
     private readonly MaglevMember[] _members = new MaglevMember[1000];
     private readonly NativeMember[] _native = new NativeMember[1000];

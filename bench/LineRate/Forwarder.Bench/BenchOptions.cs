@@ -68,7 +68,7 @@ public sealed record BenchOptions
             }
         }
 
-        (int modeRounds, int modeSlices) = options.Mode switch { "smoke" => (1, 100), "full" => (11, 3_000), _ => (5, 1_000) };
+        (int modeRounds, int modeSlices) = options.Mode switch { "smoke" => (1, 100), "full" => (11, 3_000), _ => (5, 700) };
         return options with
         {
             Cases = flows == null && orders == null ? ModeCases(options.Mode) : Cross(flows ?? "1024,65536,1048576", orders ?? "random"),
