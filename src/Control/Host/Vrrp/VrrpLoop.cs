@@ -27,9 +27,15 @@ public sealed class VrrpLoop : IDisposable
     private readonly ConcurrentQueue<(int Instance, VrrpEvent Event)> _commands = new();
     private readonly long _waitNs;
 
-    /// <summary>Opens the socket; configurations must be valid, and their VRIDs distinct within a family.</summary>
+    /// <summary>Opens the socket; configurations must be valid, their VRIDs distinct within a family, and none has unicast peers.</summary>
+    /// <exception cref="ArgumentException">Unicast peers are given: their MAC addresses would have to be resolved, which is not done here.</exception>
     public VrrpLoop(string device, ushort vlan, IReadOnlyList<VrrpConfig> configs, IVrrpOwnership ownership)
     {
+        if (configs.Any(c => c.UnicastPeers.Count > 0))
+        {
+            throw new ArgumentException("Unicast peers are not supported on a packet socket.", nameof(configs));
+        }
+
         _receiver = new VrrpReceiver(configs);
         _instances = [.. configs.Select(c => new VrrpInstance(c))];
         _ownership = ownership;
