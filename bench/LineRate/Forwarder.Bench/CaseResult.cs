@@ -30,6 +30,9 @@ public sealed class CaseResult(BenchCase @case, IReadOnlyList<MeasuredProgram> p
     public (int Good, int All) Slices(MeasuredProgram program) =>
         (_rounds.Sum(r => r[program].Good(OwnLimit(program)).Count), _rounds.Sum(r => r[program].Slices.Count));
 
+    /// <summary>The generator's own cycles per packet under a program, over all slices: what a disturbed program shows in.</summary>
+    public double GeneratorCycles(MeasuredProgram program) => Statistics.Median(_rounds.SelectMany(r => r[program].Slices).Select(s => s.OwnCycles));
+
     /// <summary>Whether the dataplane and the reference sent each flow to the same server; null if one of them was not run.</summary>
     public bool? SameServers => programs.Contains(MeasuredProgram.Forwarder) && programs.Contains(MeasuredProgram.Reference) && @case.Order == "random"
         ? _rounds.TrueForAll(r => r[MeasuredProgram.Forwarder].Digest == r[MeasuredProgram.Reference].Digest)

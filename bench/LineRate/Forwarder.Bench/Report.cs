@@ -21,12 +21,12 @@ public static class Report
     {
         Console.WriteLine();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{result.Case.Flows:N0} flows, {result.Case.Order} order, {result.Rounds} round(s), TSC {result.TscHz / 1e9:F3} GHz"));
-        Console.WriteLine($"{"program",-26}{"cycles/packet",14}{"min",9}{"max",9}{"Mpps",9}{"rounds",9}{"slices",14}");
+        Console.WriteLine($"{"program",-26}{"cycles/packet",14}{"min",9}{"max",9}{"Mpps",9}{"rounds",9}{"slices",14}{"generator",11}");
         foreach (MeasuredProgram program in result.Programs.Prepend(MeasuredProgram.Floor))
         {
             Statistics s = Statistics.Of(result.Cycles(program));
             (int good, int all) = result.Slices(program);
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{program.Title,-26}{s.Middle,14:F1}{s.Min,9:F1}{s.Max,9:F1}{result.TscHz / 1e6 / s.Middle,9:F1}{$"{s.Count}/{result.Rounds}",9}{$"{good}/{all}",14}"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{program.Title,-26}{s.Middle,14:F1}{s.Min,9:F1}{s.Max,9:F1}{result.TscHz / 1e6 / s.Middle,9:F1}{$"{s.Count}/{result.Rounds}",9}{$"{good}/{all}",14}{result.GeneratorCycles(program),11:F1}"));
         }
 
         foreach ((string name, Statistics s) in Ratios(result))
@@ -61,6 +61,7 @@ public static class Report
         {
             JsonObject o = Node(Statistics.Of(result.Cycles(program)), result.Rounds);
             o["mpps"] = Number(result.TscHz / 1e6 / Statistics.Of(result.Cycles(program)).Middle);
+            o["generatorCycles"] = Number(result.GeneratorCycles(program));
             (o["slicesGood"], o["slices"]) = result.Slices(program);
             programs[program.Name] = o;
         }

@@ -6,7 +6,7 @@ namespace Forwarder.Bench;
 public sealed record RunResult(double TscHz, long Verified, long Wrong, string Digest, int ServersSeen, IReadOnlyList<Slice> Slices)
 {
     /// <summary>CPU time / wall time at least; the generator's own cycles at most, as a multiple of what is normal under this program and over all programs.</summary>
-    private const double ShareMin = 0.97, OwnMaxOfProgram = 1.2, OwnMaxOfAll = 1.5;
+    private const double ShareMin = 0.97, OwnMaxOfProgram = 1.2, OwnMaxOfAll = 1.25;
 
     /// <summary>A run with fewer good slices than this part of them is not used.</summary>
     private const double GoodMin = 0.02;
