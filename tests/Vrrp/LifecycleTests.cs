@@ -298,4 +298,18 @@ public class LifecycleTests
         rig.Do(VrrpEvent.Shutdown);
         Assert.Empty(rig.Do(VrrpEvent.GroupActive));
     }
+
+    [Theory]
+    [InlineData(100, true)]
+    [InlineData(99, false)]
+    public void After_forced_backup_only_a_lower_router_is_not_followed_on(byte activePriority, bool follows)
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Do(VrrpEvent.ForceBackup(2000 * Rig.MsNs));
+        rig.Hear(activePriority);
+        Assert.True(rig.Instance.IsFollowing);
+        rig.Pass(2000);
+        Assert.False(rig.Instance.IsForcedBackup);
+        Assert.Equal(follows, rig.Instance.IsFollowing);
+    }
 }

@@ -647,7 +647,8 @@ public sealed class VrrpInstance
     {
         if (State == VrrpState.Backup)
         {
-            IsFollowing = false;
+            // Who is as good as we are is followed on.
+            IsFollowing &= !Config.Preempt || ActivePriority >= Priority;
             if (Config.IsOwner)
             {
                 BecomeActive(VrrpReason.AddressOwner);
