@@ -14,7 +14,14 @@ public sealed class IpvsadmOptions
         ["stats"] = '1', ["rate"] = '2', ["exact"] = '3', ["timeout"] = '4', ["set"] = '5', ["sctp-service"] = '6', ["daemon"] = '7', ["sort"] = '8', ["nosort"] = '9', ["thresholds"] = '0',
     };
 
-    private const string Commands = "AEDCRSaedLZ5hv", TakeValue = "tufsrw6", Unsupported = "fmi67p";
+    private const string Commands = "AEDCRSaedLZ5hv", TakeValue = "tufsrw6", Unsupported = "fmi67p0";
+
+    private static readonly Dictionary<char, string> s_allowed = new()
+    {
+        ['A'] = "tus", ['E'] = "tus", ['D'] = "tu", ['C'] = "", ['R'] = "", ['S'] = "n", ['a'] = "turgw", ['e'] = "turgw", ['d'] = "tur", ['Z'] = "tu", ['5'] = "", ['L'] = "tucn123489",
+    };
+
+    private readonly List<(char Option, string Shown)> _given = [];
 
     /// <summary>Command: one of A E D C R S a e d L Z, 5 (--set), h, v.</summary>
     public char Command { get; private set; }
@@ -78,9 +85,9 @@ public sealed class IpvsadmOptions
             throw new CliException($"ipvsadm: {shown} is not available in this release of Forwarder; direct routing (-g) of tcp (-t) and udp (-u) services is.", CliException.Usage);
         }
 
-        if (Commands.Contains(option, StringComparison.Ordinal) && (Command == 0 || (Command == 'L' && option == 'Z')))
+        if (Commands.Contains(option, StringComparison.Ordinal) && Command == 0)
         {
-            Command = Command == 'L' ? 'L' : option;
+            Command = option;
             if (option == '5')
             {
                 SetSeconds = [Number(arguments, ref i), Number(arguments, ref i), Number(arguments, ref i)];
@@ -99,6 +106,7 @@ public sealed class IpvsadmOptions
             value ??= ++i < arguments.Count ? arguments[i] : throw new CliException($"ipvsadm: option {shown} needs a value", CliException.Usage);
         }
 
+        _given.Add((option, shown));
         switch (option)
         {
             case 't' or 'u': (Protocol, Service) = (option == 't' ? "tcp" : "udp", EndPoint(value!, shown)); break;
@@ -112,7 +120,7 @@ public sealed class IpvsadmOptions
             case '2': Rate = true; break;
             case '3': Exact = true; break;
             case '4': Timeouts = true; break;
-            case '8' or '9' or '0': break;
+            case '8' or '9': break;
             default: throw new CliException($"ipvsadm: unrecognized option '{shown}'", CliException.Usage);
         }
     }
@@ -122,6 +130,11 @@ public sealed class IpvsadmOptions
         if (Command == 0)
         {
             Command = 'L'; // as ipvsadm does
+        }
+
+        if (s_allowed.TryGetValue(Command, out string? allowed) && _given.Find(g => !allowed.Contains(g.Option, StringComparison.Ordinal)) is { Shown: { } shown })
+        {
+            throw new CliException($"Illegal option {shown} with the command {(Command == '5' ? "--set" : "-" + Command)}", CliException.Usage);
         }
 
         if ("AEDaed".Contains(Command, StringComparison.Ordinal) && Service == null)

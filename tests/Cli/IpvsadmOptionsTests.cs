@@ -1,0 +1,55 @@
+namespace Forwarder.Cli.Tests;
+
+public sealed class IpvsadmOptionsTests
+{
+    [Theory]
+    [InlineData("-Ln", 'L')]
+    [InlineData("-l -n", 'L')]
+    [InlineData("-Lnc", 'L')]
+    [InlineData("", 'L')]
+    [InlineData("-L -n --stats --exact", 'L')]
+    [InlineData("-A -t 172.16.58.1:80 -s mh", 'A')]
+    [InlineData("--add-server --tcp-service=172.16.58.1:80 -r 172.16.58.7 -g -w 2", 'a')]
+    [InlineData("-d -u [fd16::100]:53 -r [fd16::7]:53", 'd')]
+    [InlineData("-Z -t 172.16.58.1:80", 'Z')]
+    [InlineData("-S -n", 'S')]
+    [InlineData("--set 900 120 300", '5')]
+    public void TakesWhatIpvsadmTakes(string line, char command) => Assert.Equal(command, Parse(line).Command);
+
+    [Theory]
+    [InlineData("-A -t 172.16.58.1:80 -r 172.16.58.7", "-r")]
+    [InlineData("-A -t 172.16.58.1:80 -w 2", "-w")]
+    [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7 -s wlc", "-s")]
+    [InlineData("-C -t 172.16.58.1:80", "-t")]
+    [InlineData("-d -t 172.16.58.1:80 -r 172.16.58.7 -w 1", "-w")]
+    [InlineData("-S --stats", "--stats")]
+    public void AnOptionThatTheCommandDoesNotHaveIsNamed(string line, string option) => Refused(line, $"Illegal option {option} with");
+
+    [Theory]
+    [InlineData("-A -f 1", "-f is not available")]
+    [InlineData("-A -t 172.16.58.1:80 -p 360", "-p is not available")]
+    [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7 -m", "-m is not available")]
+    [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7 --ipip", "--ipip is not available")]
+    [InlineData("-L --thresholds", "--thresholds is not available")]
+    public void WhatIsNotAvailableIsNamed(string line, string message) => Refused(line, message);
+
+    [Theory]
+    [InlineData("-L -Z", "multiple commands")]
+    [InlineData("-A", "No virtual service")]
+    [InlineData("-a -t 172.16.58.1:80", "No real server")]
+    [InlineData("-A -t 172.16.58.1:80x", "illegal address or port")]
+    [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7 -w -1", "illegal weight")]
+    [InlineData("-L --nonsense", "unrecognized option")]
+    [InlineData("-A -t", "needs a value")]
+    [InlineData("--set 900", "timeout values")]
+    public void WhatIsWrongIsSaid(string line, string message) => Refused(line, message);
+
+    private static IpvsadmOptions Parse(string line) => IpvsadmOptions.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+
+    private static void Refused(string line, string message)
+    {
+        CliException e = Assert.Throws<CliException>(() => Parse(line));
+        Assert.Contains(message, e.Message, StringComparison.Ordinal);
+        Assert.Equal(CliException.Usage, e.ExitCode);
+    }
+}
