@@ -18,7 +18,6 @@ namespace Forwarder.Api;
 [JsonSerializable(typeof(ServiceView))]
 [JsonSerializable(typeof(RealServerView))]
 [JsonSerializable(typeof(IReadOnlyList<RealServerView>))]
-[JsonSerializable(typeof(IReadOnlyList<RealServerView>))]
 [JsonSerializable(typeof(ChangeResult))]
 [JsonSerializable(typeof(IReadOnlyList<PortView>))]
 [JsonSerializable(typeof(IReadOnlyList<WorkerView>))]

@@ -11,13 +11,13 @@ namespace Forwarder.Control;
 /// </summary>
 public sealed class DataplaneSupervisor(ControlOptions options, EventLog events, ILogger<DataplaneSupervisor> log) : IDisposable
 {
-    private const int PollMs = 20, BackOffMinMs = 50, BackOffMaxMs = 5_000, StopTimeoutMs = 5_000;
+    private const int PollMs = 20, BackOffMinMs = 50, BackOffMaxMs = 5_000, StopTimeoutMs = 5_000, StableMs = 10_000, LogTailBytes = 4_096;
 
     private readonly Lock _lock = new();
     private DataplaneSettings? _settings;
     private Process? _process;
     private int _pid, _backOffMs = BackOffMinMs;
-    private long _startDueMs;
+    private long _startDueMs, _startedMs;
     private ProcessState _reported;
     private readonly bool?[] _links = new bool?[Limits.PortsMax];
 
@@ -117,7 +117,6 @@ public sealed class DataplaneSupervisor(ControlOptions options, EventLog events,
             _reported = Region.Process.State;
             if (_reported == ProcessState.Running)
             {
-                _backOffMs = BackOffMinMs;
                 AddExceptionAddresses();
                 events.Add("dataplane.started", $"Dataplane {_pid} forwards.", SnapshotWord.Generation(Region.Header.Accepted));
             }
@@ -145,14 +144,44 @@ public sealed class DataplaneSupervisor(ControlOptions options, EventLog events,
     private void Died()
     {
         bool failed = Region!.Process.State == ProcessState.Failed;
-        string why = failed ? TextBytes.Read(Region.Process.ErrorText) : "it ended unexpectedly";
+        string why = failed ? TextBytes.Read(Region.Process.ErrorText) : HowItEnded();
         events.Add(failed ? "dataplane.failed" : "dataplane.died", $"Dataplane {_pid}: {why}", SnapshotWord.Generation(Region.Header.Accepted));
         _pid = 0;
         _reported = ProcessState.None;
         Region.ReleaseDeadDataplane();
-        // At once the first time; an error that stays is retried less and less often.
-        _startDueMs = Environment.TickCount64 + (failed ? _backOffMs : 0);
-        _backOffMs = Math.Min(_backOffMs * 2, BackOffMaxMs);
+        // At once if it had run for a while; one that dies soon after each start is started less and less often.
+        bool wasStable = Environment.TickCount64 - _startedMs >= StableMs;
+        _startDueMs = Environment.TickCount64 + (wasStable ? 0 : _backOffMs);
+        _backOffMs = wasStable ? BackOffMinMs : Math.Min(_backOffMs * 2, BackOffMaxMs);
+    }
+
+    /// <summary>For a dataplane that could not say it itself: the signal, or the exit code and its last line of log.</summary>
+    private string HowItEnded()
+    {
+        if (_process == null || _process.Id != _pid || !_process.WaitForExit(BackOffMinMs))
+        {
+            return "it ended unexpectedly"; // started by an earlier control: its exit code went elsewhere
+        }
+
+        const int SignalBase = 128;
+        return _process.ExitCode > SignalBase
+            ? $"it was ended by signal {_process.ExitCode - SignalBase}"
+            : $"it ended with exit code {_process.ExitCode}; its last line of log: {LastLogLine()}";
+    }
+
+    private string LastLogLine()
+    {
+        try
+        {
+            using FileStream log = new(Path.Combine(options.RunFolder, "dataplane.log"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            log.Seek(-Math.Min(log.Length, LogTailBytes), SeekOrigin.End);
+            using StreamReader reader = new(log);
+            return reader.ReadToEnd().TrimEnd().Split('\n')[^1];
+        }
+        catch (IOException e)
+        {
+            return e.Message;
+        }
     }
 
     private void Start()
@@ -168,6 +197,7 @@ public sealed class DataplaneSupervisor(ControlOptions options, EventLog events,
             UseShellExecute = false,
         };
         _process?.Dispose();
+        _startedMs = Environment.TickCount64;
         _process = Process.Start(info);
         _pid = _process?.Id ?? 0;
         Log.Started(log, _pid, options.DataplanePath);
