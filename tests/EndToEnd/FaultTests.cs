@@ -14,8 +14,16 @@ public sealed class FaultTests : IDisposable
     [Fact]
     public void Killing_control_costs_no_request()
     {
-        _bed.AddWebService();
+        // A server that came first and has gone: control must not give its slot to another, flows name the slots.
+        _bed.Ipvsadm($"-A -t {S1Lab.Vip}:80 -s wlc");
+        _bed.Ipvsadm($"-a -t {S1Lab.Vip}:80 -r 172.16.58.9 -g -w 0");
+        _bed.Ipvsadm($"-a -t {S1Lab.Vip}:80 -r 172.16.58.7 -g -w 2");
+        _bed.Ipvsadm($"-a -t {S1Lab.Vip}:80 -r 172.16.58.8 -g -w 1");
+        _bed.Ipvsadm($"-d -t {S1Lab.Vip}:80 -r 172.16.58.9");
         int dataplane = _bed.Director.DataplanePid;
+        using HttpLoad kept = new(_bed.Lab.Client, S1Lab.Vip, clients: 6, keepAlive: true);
+        kept.WaitFor(500);
+        string[] servers = [.. kept.ServerOfClient];
         using HttpLoad load = new(_bed.Lab.Client, S1Lab.Vip, clients: 4, phase: "before");
         load.WaitFor(1_000);
         load.Enter("control is dead");
@@ -25,6 +33,10 @@ public sealed class FaultTests : IDisposable
         _bed.Director.Start();
         load.WaitFor(2_000);
         _bed.AssertNoFailure(load.Stop());
+        _bed.AssertNoFailure(kept.Stop());
+        Assert.Equal(["rs7", "rs8"], servers.Distinct().Order());
+        Assert.Equal(0, kept.Reconnects);
+        Assert.Equal(servers, kept.ServerOfClient);
         Assert.Equal(dataplane, _bed.Director.DataplanePid);
         Assert.Contains("TCP  172.16.58.1:80 wlc\n  -> 172.16.58.7:80               Route   2 ", _bed.Ipvsadm("-L -n"), StringComparison.Ordinal);
     }

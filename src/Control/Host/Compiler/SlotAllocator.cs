@@ -75,7 +75,11 @@ public sealed class SlotAllocator<TKey>(int capacity)
         else if (_restingOrder.First is { } oldest)
         {
             slot = oldest.Value.Slot;
-            _resting.Remove(oldest.Value.Key);
+            if (_resting.GetValueOrDefault(oldest.Value.Key) == oldest)
+            {
+                _resting.Remove(oldest.Value.Key);   // a restored slot rests without its user
+            }
+
             _restingOrder.RemoveFirst();
             _incarnations[slot]++;
             Reassigned?.Invoke(slot);
@@ -87,6 +91,29 @@ public sealed class SlotAllocator<TKey>(int capacity)
 
         _slots.Add(key, slot);
         return slot;
+    }
+
+    /// <summary>
+    /// Takes over what another allocator has given: slots with their keys, the last incarnation of every slot below
+    /// <paramref name="count"/>. Slots without a key rest. Only before the first <see cref="Take"/>.
+    /// </summary>
+    public void Restore(int count, IReadOnlyDictionary<int, TKey> used, Func<int, byte> incarnation)
+    {
+        lock (_lock)
+        {
+            for (int slot = _incarnations.Count; slot < Math.Min(count, capacity); slot++)
+            {
+                _incarnations.Add(incarnation(slot));
+                if (used.TryGetValue(slot, out TKey? key))
+                {
+                    _slots.Add(key, slot);
+                }
+                else
+                {
+                    _restingOrder.AddLast((default!, slot));
+                }
+            }
+        }
     }
 
     /// <summary>Frees every slot whose key is not among those given.</summary>

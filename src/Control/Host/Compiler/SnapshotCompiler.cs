@@ -19,6 +19,27 @@ public sealed class SnapshotCompiler
     /// <summary>Slots of next hops.</summary>
     public SlotAllocator<(int Interface, IPAddress Address)> NextHops { get; } = new(Limits.NextHopsMax);
 
+    /// <summary>
+    /// Takes over the slots that a control before this one has published: flows in the dataplane name them. To be called
+    /// before the first model is compiled. Incarnations of slots that are not in use are those that workers saw last.
+    /// </summary>
+    public void Restore(Region region)
+    {
+        if (SnapshotReader.Read(region) is not { } content)
+        {
+            return;
+        }
+
+        Dictionary<int, ServiceKey> services = Used(content.Services, s => s.Valid != 0, s => new ServiceKey(s.Protocol, Address(s.VipHigh, s.VipLow, s.IpVersion), (ushort)IPAddress.NetworkToHostOrder((short)s.Port)));
+        Dictionary<int, (int, IPAddress)> hops = Used(content.NextHops, h => h.IpVersion != 0, h => ((int)h.Interface, Address(h.High, h.Low, h.IpVersion)));
+        Dictionary<int, (ServiceKey, IPAddress)> servers = Used(content.Servers, s => s.Valid != 0, s => (services[s.Service], hops[(int)s.NextHop].Item2));
+        byte[] seen = SeenIncarnations(region);
+        int count = Math.Max(content.Servers.Count, Array.FindLastIndex(seen, i => i != 0) + 1);
+        Services.Restore(content.Services.Count, services, _ => 1);
+        NextHops.Restore(content.NextHops.Count, hops, _ => 1);
+        Servers.Restore(count, servers, slot => servers.ContainsKey(slot) ? content.Servers[slot].Incarnation : seen[slot]);
+    }
+
     /// <summary>Compiles a model.</summary>
     public SnapshotContent Compile(DirectorModel model)
     {
@@ -153,6 +174,32 @@ public sealed class SnapshotCompiler
         }
 
         list[slot] = value;
+    }
+
+    private static Dictionary<int, TKey> Used<TEntry, TKey>(List<TEntry> entries, Func<TEntry, bool> isUsed, Func<TEntry, TKey> key) =>
+        Enumerable.Range(1, Math.Max(0, entries.Count - 1)).Where(slot => isUsed(entries[slot])).ToDictionary(slot => slot, slot => key(entries[slot]));
+
+    private static byte[] SeenIncarnations(Region region)
+    {
+        byte[] seen = new byte[Limits.ServersMax];
+        for (int worker = 0; worker < region.Layout.WorkerCount; worker++)
+        {
+            Span<ServerCounters> counters = region.ServerCounters(worker);
+            for (int slot = 0; slot < counters.Length; slot++)
+            {
+                seen[slot] = Math.Max(seen[slot], (byte)counters[slot].Incarnation);
+            }
+        }
+
+        return seen;
+    }
+
+    private static IPAddress Address(ulong high, ulong low, byte ipVersion)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        MemoryMarshal.Write(bytes, high);
+        MemoryMarshal.Write(bytes[8..], low);
+        return new IPAddress(ipVersion == 4 ? bytes[..4] : bytes);
     }
 
     /// <summary>An address as the region has it: IPv4 in the low four bytes of the first word.</summary>

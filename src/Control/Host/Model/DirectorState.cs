@@ -163,6 +163,11 @@ public sealed class DirectorState(ControlOptions options, StateStore store, Snap
         Region region = supervisor.Region ?? throw new InvalidOperationException("There is no region.");
         if (!ReferenceEquals(region, _region))
         {
+            if (_region == null)
+            {
+                compiler.Restore(region);
+            }
+
             _region = region;
             counters.Clear();
         }
