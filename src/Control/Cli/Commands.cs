@@ -26,6 +26,7 @@ public static class Commands
         root.Add(Action("zero", "Start the counters from 0", (api, _) => api.Change(HttpMethod.Post, "v1/counters/zero")));
         root.Add(Action("events", "Follow what happens", Events));
         root.Add(Config());
+        root.Add(CompletionScripts());
         root.Add(new Command("ipvsadm", "ipvsadm's own command line: fwdctl ipvsadm -L -n"));
         return root;
     }
@@ -91,6 +92,15 @@ public static class Commands
         command.Add(Action("add", "Add a real server", (api, p) => Change(api, p, HttpMethod.Post, ApiClient.ServicePath(p.GetValue(service)!) + "/servers", ApiClient.Json(new RealServer { Address = Address(p.GetValue(server)!), Weight = p.GetValue(weight) }, ApiJson.Default.RealServer)), service, server, weight));
         command.Add(Action("edit", "Change a real server's weight", (api, p) => Change(api, p, HttpMethod.Patch, ServerPath(p.GetValue(service)!, p.GetValue(server)!), ApiClient.Json(new RealServerChange { Weight = p.GetValue(weight) }, ApiJson.Default.RealServerChange)), service, server, weight));
         command.Add(Action("delete", "Remove a real server", (api, p) => Change(api, p, HttpMethod.Delete, ServerPath(p.GetValue(service)!, p.GetValue(server)!), null), service, server));
+        return command;
+    }
+
+    private static Command CompletionScripts()
+    {
+        Argument<string> shell = new("shell") { Description = "bash, zsh or fish; for bash: source <(fwdctl completion bash)" };
+        shell.CompletionSources.Add("bash", "zsh", "fish");
+        Command command = new("completion", "A script that completes commands and options in a shell") { shell };
+        command.SetAction(parsed => Console.WriteLine(Completion.Script(parsed.GetValue(shell)!)));
         return command;
     }
 

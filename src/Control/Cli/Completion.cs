@@ -1,0 +1,31 @@
+namespace Forwarder.Cli;
+
+/// <summary>Scripts for shells: what fits is asked of fwdctl itself, so that the scripts never age.</summary>
+public static class Completion
+{
+    /// <summary>Script of a shell.</summary>
+    /// <exception cref="CliException">There is none for it.</exception>
+    public static string Script(string shell) => shell switch
+    {
+        "bash" => """
+            _fwdctl() {
+                local IFS=$'\n'
+                COMPREPLY=( $(compgen -W "$("${COMP_WORDS[0]}" "[suggest:$COMP_POINT]" "$COMP_LINE" 2>/dev/null)" -- "${COMP_WORDS[COMP_CWORD]}") )
+            }
+            complete -o default -F _fwdctl fwdctl
+            """,
+        "zsh" => """
+            #compdef fwdctl
+            _fwdctl() {
+                local -a found
+                found=("${(@f)$("${words[1]}" "[suggest:$CURSOR]" "$BUFFER" 2>/dev/null)}")
+                compadd -a found
+            }
+            compdef _fwdctl fwdctl
+            """,
+        "fish" => """
+            complete -c fwdctl -a '(fwdctl "[suggest:"(commandline -C)"]" (commandline) 2>/dev/null)'
+            """,
+        _ => throw new CliException($"There is no completion for {shell}; there is for bash, zsh and fish.", CliException.Usage),
+    };
+}
