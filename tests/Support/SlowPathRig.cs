@@ -1,9 +1,8 @@
 using System.Runtime.InteropServices;
 using Forwarder.Abi;
 using Forwarder.Engine;
-using Forwarder.TestSupport;
 
-namespace Forwarder.Unit.Tests.SlowPaths;
+namespace Forwarder.TestSupport;
 
 /// <summary>A slow path with its doors open to the test, and a clock that the test turns.</summary>
 public sealed unsafe class SlowPathRig : ISlowPathHost, IDisposable
@@ -54,8 +53,11 @@ public sealed unsafe class SlowPathRig : ISlowPathHost, IDisposable
 
     public void Publish(SnapshotContent content)
     {
-        Assert.True(_publisher.TryPublish(content, out _));
-        Assert.True(_gate.TryAccept(out SnapshotView view));
+        if (!_publisher.TryPublish(content, out _) || !_gate.TryAccept(out SnapshotView view))
+        {
+            throw new InvalidOperationException($"Snapshot refused: {(SnapshotFault)Region.Header.RejectedFault}, entry {Region.Header.RejectedIndex}.");
+        }
+
         Region.Worker(0).SeenGeneration = view.Generation;
         _slowPath.SetSnapshot(view, NowMs);
     }
@@ -148,7 +150,11 @@ public sealed unsafe class SlowPathRig : ISlowPathHost, IDisposable
 
     private void Free(ulong packet)
     {
-        Assert.True(_packets.Remove(packet), "A packet is given away twice.");
+        if (!_packets.Remove(packet))
+        {
+            throw new InvalidOperationException("A packet is given away twice.");
+        }
+
         NativeMemory.Free((void*)packet);
     }
 }
