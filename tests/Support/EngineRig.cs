@@ -49,6 +49,9 @@ public sealed unsafe class EngineRig : IDisposable
     /// <summary>The burst of the last run.</summary>
     public Burst* Burst => (Burst*)_burst;
 
+    /// <summary>Whether the port marks the frames' IPv4 header checksums as wrong.</summary>
+    public bool PortFindsChecksumBad { get; set; }
+
     /// <summary>The worker's counters.</summary>
     public ref WorkerCounters Counters => ref State->Block->Counters;
 
@@ -89,7 +92,7 @@ public sealed unsafe class EngineRig : IDisposable
             frames[i].CopyTo(new Span<byte>(at, frames[i].Length));
             Burst->Frame[i] = (ulong)at;
             Burst->Length[i] = (uint)frames[i].Length;
-            Burst->ChecksumBad[i] = 0;
+            Burst->ChecksumBad[i] = PortFindsChecksumBad ? (byte)1 : (byte)0;
         }
 
         Run();

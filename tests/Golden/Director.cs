@@ -1,0 +1,81 @@
+using System.Text.Json;
+using Forwarder.Abi;
+using Forwarder.Api;
+using Forwarder.Control;
+using Forwarder.Engine;
+using Forwarder.TestSupport;
+
+namespace Forwarder.Golden.Tests;
+
+/// <summary>The whole way of a packet without ports: control's model and compiler, the worker's stages, the slow path.</summary>
+public sealed unsafe class Director : IDisposable
+{
+    private readonly EngineRig _worker = new();
+    private readonly SnapshotCompiler _compiler = new();
+    private SlowPathRig? _slowPath;
+
+    /// <summary>Compiles a configuration and puts it in force. Servers are at 02:ff:00:00:HH:LL of their next hop's slot.</summary>
+    public void Configure(string json, bool resolved)
+    {
+        DesiredState state = JsonSerializer.Deserialize(json, ApiJson.Default.DesiredState)!;
+        SnapshotContent content = _compiler.Compile(ModelBuilder.Build(state, []));
+        _worker.Publish(content);
+        if (resolved)
+        {
+            _worker.ResolveAll(content);
+        }
+
+        if (_slowPath == null)
+        {
+            _slowPath = new SlowPathRig(content);
+        }
+        else
+        {
+            _slowPath.Publish(content);
+        }
+
+        _slowPath.HasHost = state.Dataplane.Ports[0].Exception != null;
+        _slowPath.Sent.Clear();   // announcements of a new VIP
+    }
+
+    /// <summary>What becomes of a frame, a line for each thing.</summary>
+    public IEnumerable<string> Take(int port, byte[] frame, bool checksumBad)
+    {
+        _worker.PortFindsChecksumBad = checksumBad;
+        _worker.Run(port, frame);
+        switch (_worker.Burst->VerdictOf(0))
+        {
+            case Verdict.Forward:
+                return [Sent(_worker.Burst->Egress[0], _worker.Frame(0).ToArray())];
+            case Verdict.Drop:
+                return [$"drop {(DropReason)_worker.Burst->Reason[0]}"];
+            case Verdict.Wait:
+                return ["wait"];
+            default:
+                return Punt(port, frame);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _worker.Dispose();
+        _slowPath?.Dispose();
+    }
+
+    private List<string> Punt(int port, byte[] frame)
+    {
+        _slowPath!.Sent.Clear();
+        _slowPath.Drops.Clear();
+        _slowPath.ToTheHost.Clear();
+        _slowPath.Punt(frame, port);
+        return
+        [
+            .. _slowPath.Sent.Select(s => Sent(s.Port, s.Frame)),
+            .. _slowPath.ToTheHost.Select(f => f.AsSpan().SequenceEqual(frame) ? "host" : $"host, changed: {Convert.ToHexString(f)}"),
+            .. _slowPath.Drops.Select(d => $"drop {d}"),
+        ];
+    }
+
+    private static string Sent(int port, byte[] frame) => $"port {port}: {Convert.ToHexString(frame).ToLowerInvariant()}";
+}
