@@ -20,6 +20,13 @@ public sealed class CaseResult(BenchCase @case, IReadOnlyList<MeasuredProgram> p
     /// <summary>Adds a round.</summary>
     public void Add(Dictionary<MeasuredProgram, RunResult> round) => _rounds.Add(round);
 
+    /// <summary>Whether a run has too few good slices, by what is normal in the rounds before and in this one so far.</summary>
+    public bool IsDisturbed(RunResult run, IEnumerable<RunResult> sameRound)
+    {
+        double normal = _rounds.SelectMany(r => r.Values).Concat(sameRound).Append(run).Min(r => r.OwnNormal);
+        return run.Cycles(RunResult.OwnLimit(run.OwnNormal, normal)) == null;
+    }
+
     /// <summary>Cycles per packet of the device under test in each good round: all its cycles less the floor's of the round. The floor's own for the floor.</summary>
     public IReadOnlyList<double> Cycles(MeasuredProgram program) => [.. _rounds.Select(r => Of(r, program)).OfType<double>()];
 

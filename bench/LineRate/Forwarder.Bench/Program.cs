@@ -43,7 +43,7 @@ try
         CaseResult result = new(@case, options.Programs);
         for (int round = 0; round < options.Rounds; round++)
         {
-            result.Add(options.Programs.Prepend(MeasuredProgram.Floor).ToDictionary(p => p, p => runner.Run(p, @case)));
+            result.Add(runner.RunAll(options.Programs.Prepend(MeasuredProgram.Floor), result));
         }
 
         Report.Table(result);

@@ -8,6 +8,27 @@ public sealed class Runner(Machine machine, BenchOptions options) : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("forwarder-bench-").FullName;
     private Process? _process;
 
+    /// <summary>How often a disturbed run is repeated.</summary>
+    private const int RepeatsMax = 2;
+
+    /// <summary>A round: each program once. A run that something disturbed, which the generator's own cycles tell whatever the result, is repeated.</summary>
+    public Dictionary<MeasuredProgram, RunResult> RunAll(IEnumerable<MeasuredProgram> programs, CaseResult before)
+    {
+        Dictionary<MeasuredProgram, RunResult> round = [];
+        foreach (MeasuredProgram program in programs)
+        {
+            RunResult run = Run(program, before.Case);
+            for (int repeat = 0; repeat < RepeatsMax && before.IsDisturbed(run, round.Values); repeat++)
+            {
+                run = Run(program, before.Case);
+            }
+
+            round[program] = run;
+        }
+
+        return round;
+    }
+
     /// <summary>Runs the program once.</summary>
     /// <exception cref="BenchException">It ended without a result, or what it sent was wrong.</exception>
     public RunResult Run(MeasuredProgram program, BenchCase @case)
