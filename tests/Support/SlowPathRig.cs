@@ -36,6 +36,9 @@ public sealed unsafe class SlowPathRig : ISlowPathHost, IDisposable
 
     public bool HasHost { get; set; } = true;
 
+    /// <summary>What lies in a packet's memory behind the frame.</summary>
+    public byte Behind { get; init; }
+
     bool ISlowPathHost.HasHost(int port) => HasHost;
 
     public List<(int Port, byte[] Frame)> Sent { get; } = [];
@@ -142,7 +145,8 @@ public sealed unsafe class SlowPathRig : ISlowPathHost, IDisposable
 
     private ulong Allocate(byte[] frame)
     {
-        ulong packet = (ulong)NativeMemory.AllocZeroed(FrameBytes);
+        ulong packet = (ulong)NativeMemory.Alloc(FrameBytes);
+        new Span<byte>((void*)packet, FrameBytes).Fill(Behind);
         frame.CopyTo(new Span<byte>((void*)packet, FrameBytes));
         _packets.Add(packet);
         return packet;
