@@ -34,7 +34,12 @@ public unsafe class Stages
             throw new InvalidOperationException($"{_rig.Counters.ForwardedPackets} of {Packets} packets were forwarded.");
         }
 
+        Restore();
         Classify.Run(_rig.State, _rig.Burst);
+        if (new Span<byte>(_rig.Burst->Verdicts, Packets).ContainsAnyExcept((byte)Verdict.None))
+        {
+            throw new InvalidOperationException("A packet is decided before Select.");
+        }
     }
 
     /// <summary>Frees the rig.</summary>
