@@ -32,7 +32,7 @@ public static class Endpoints
         app.MapPut("/v1/config", async (HttpRequest request, DirectorState state) =>
         {
             DesiredState next = await ReadAsync(request, ApiJson.Default.DesiredState);
-            ChangeResult result = await state.ChangeAsync(_ => next, request.Headers.IfMatch.FirstOrDefault());
+            ChangeResult result = await state.ChangeAsync(_ => Edits.Replace(next), request.Headers.IfMatch.FirstOrDefault());
             request.HttpContext.Response.Headers.ETag = state.Current.ETag;
             return Json(result);
         });
@@ -47,7 +47,7 @@ public static class Endpoints
             VirtualService service = await ReadAsync(request, ApiJson.Default.VirtualService);
             return Json(await state.ChangeAsync(s => Edits.AddService(s, service)), StatusCodes.Status201Created);
         });
-        app.MapDelete("/v1/services", async (DirectorState state) => Json(await state.ChangeAsync(s => s with { Services = [] })));
+        app.MapDelete("/v1/services", async (DirectorState state) => Json(await state.ChangeAsync(s => new Edit(s with { Services = [] }, null))));
         app.MapPut("/v1/services/{id}", async (string id, HttpRequest request, DirectorState state) =>
         {
             VirtualService service = await ReadAsync(request, ApiJson.Default.VirtualService);
@@ -67,20 +67,20 @@ public static class Endpoints
         app.MapPost("/v1/services/{id}/servers", async (string id, HttpRequest request, DirectorState state) =>
         {
             RealServer server = await ReadAsync(request, ApiJson.Default.RealServer);
-            return Json(await state.ChangeAsync(s => Edits.EditService(s, id, v => Edits.AddServer(v, server))), StatusCodes.Status201Created);
+            return Json(await state.ChangeAsync(s => Edits.EditServers(s, id, v => Edits.AddServer(v, server))), StatusCodes.Status201Created);
         });
         app.MapPut("/v1/services/{id}/servers/{server}", async (string id, string server, HttpRequest request, DirectorState state) =>
         {
             RealServer next = await ReadAsync(request, ApiJson.Default.RealServer);
-            return Json(await state.ChangeAsync(s => Edits.EditService(s, id, v => Edits.PutServer(v, server, next))));
+            return Json(await state.ChangeAsync(s => Edits.EditServers(s, id, v => Edits.PutServer(v, server, next))));
         });
         app.MapPatch("/v1/services/{id}/servers/{server}", async (string id, string server, HttpRequest request, DirectorState state) =>
         {
             RealServerChange change = await ReadAsync(request, ApiJson.Default.RealServerChange);
-            return Json(await state.ChangeAsync(s => Edits.EditService(s, id, v => Edits.EditServer(v, server, r => r with { Weight = change.Weight ?? r.Weight, Method = change.Method ?? r.Method }))));
+            return Json(await state.ChangeAsync(s => Edits.EditServers(s, id, v => Edits.EditServer(v, server, r => r with { Weight = change.Weight ?? r.Weight, Method = change.Method ?? r.Method }))));
         });
         app.MapDelete("/v1/services/{id}/servers/{server}", async (string id, string server, DirectorState state) =>
-            Json(await state.ChangeAsync(s => Edits.EditService(s, id, v => Edits.RemoveServer(v, server)))));
+            Json(await state.ChangeAsync(s => Edits.EditServers(s, id, v => Edits.RemoveServer(v, server)))));
     }
 
     private static void MapViews(WebApplication app)

@@ -8,19 +8,19 @@ namespace Forwarder.Control;
 
 /// <summary>
 /// The single owner of the desired state. Changes come by an inbox; all that wait are taken together: each is checked by
-/// itself, then one snapshot carries them all, and each answer says in which generation its change is in force.
+/// itself, then one snapshot carries them all, and each answer says in which generation its change is in force. A change
+/// that fails at any step leaves the state, its file, the region and the dataplane's settings as they were.
 /// </summary>
-public sealed class DirectorState(ControlOptions options, StateStore store, SnapshotCompiler compiler, DataplaneSupervisor supervisor, CounterBases counters, EventLog events, ILogger<DirectorState> log) : BackgroundService
+public sealed class DirectorState(ControlOptions options, StateStore store, Deployment deployment, DataplaneSupervisor supervisor, EventLog events, ILogger<DirectorState> log) : BackgroundService
 {
-    private const int BatchMax = 1_024, PublishTimeoutMs = 2_000;
+    private const int BatchMax = 1_024;
 
-    private sealed record Change(Func<DesiredState, DesiredState> Apply, string? IfMatch, TaskCompletionSource<ChangeResult> Done);
+    private sealed record Change(Func<DesiredState, Edit> Apply, string? IfMatch, TaskCompletionSource<ChangeResult> Done);
 
     private readonly Channel<Change> _inbox = Channel.CreateUnbounded<Change>(new UnboundedChannelOptions { SingleReader = true });
     private readonly Dictionary<VirtualService, ServiceModel> _checked = new(ReferenceEqualityComparer.Instance);
-    private DesiredState _state = new();
-    private DirectorModel? _model;
-    private Region? _region;
+    private (object? Interfaces, object? Dataplane) _checkedFor;
+    private InForce _inForce = new(new DesiredState(), null);
     private volatile Published _published = new(new DesiredState(), null, "\"0\"", 0);
 
     /// <summary>What is in force, for readers: state and model of the same moment.</summary>
@@ -34,24 +34,24 @@ public sealed class DirectorState(ControlOptions options, StateStore store, Snap
 
     /// <summary>Puts a change into the inbox; completes when workers use it, or when it is clear that none run.</summary>
     /// <exception cref="ApiException">The change was refused; nothing of it was applied.</exception>
-    public Task<ChangeResult> ChangeAsync(Func<DesiredState, DesiredState> apply, string? ifMatch = null)
+    public Task<ChangeResult> ChangeAsync(Func<DesiredState, Edit> apply, string? ifMatch = null)
     {
         TaskCompletionSource<ChangeResult> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        _inbox.Writer.TryWrite(new Change(apply, ifMatch, done));
+        if (!_inbox.Writer.TryWrite(new Change(apply, ifMatch, done)))
+        {
+            done.SetException(Stopping());
+        }
+
         return done.Task;
     }
 
     /// <summary>Loads what is stored and puts it in force.</summary>
     public async Task StartFromStoreAsync()
     {
-        DesiredState? stored = store.Load(options.ConfigPath);
-        if (stored != null)
+        if (store.Load(options.ConfigPath) is { } stored)
         {
-            _model = Check(stored);
-            _state = stored;
-            supervisor.ExceptionAddresses = ExceptionAddresses(stored);
-            supervisor.Configure(stored.Dataplane);
-            await PublishAsync();
+            InForce next = new(stored, Check(stored));
+            Take(next, await deployment.PutAsync(stored, deployment.Compile(next)));
         }
     }
 
@@ -71,8 +71,16 @@ public sealed class DirectorState(ControlOptions options, StateStore store, Snap
             await TakeAsync(batch);
         }
 
+        _inbox.Writer.Complete();
+        while (_inbox.Reader.TryRead(out Change? change))
+        {
+            change.Done.SetException(Stopping());
+        }
+
         await watching;
     }
+
+    private static ApiException Stopping() => ApiException.Unavailable("Control is stopping.");
 
     private async Task<bool> WaitAsync(CancellationToken cancellation)
     {
@@ -88,21 +96,14 @@ public sealed class DirectorState(ControlOptions options, StateStore store, Snap
 
     private async Task TakeAsync(List<Change> batch)
     {
-        DesiredState before = _state;
-        DirectorModel? modelBefore = _model;
+        InForce next = _inForce;
         List<Change> good = [];
         foreach (Change change in batch)
         {
             try
             {
-                if (change.IfMatch != null && change.IfMatch != "*" && (good.Count > 0 || change.IfMatch != _published.ETag))
-                {
-                    throw new ApiException(StatusCodes.Status412PreconditionFailed, "Precondition failed", $"The configuration has changed: its ETag is {_published.ETag}, If-Match says {change.IfMatch}.");
-                }
-
-                DesiredState next = change.Apply(_state);
-                _model = Check(next);
-                _state = next;
+                CheckMatch(change, isFirst: good.Count == 0);
+                next = Apply(change, next.State);
                 good.Add(change);
             }
             catch (Exception e)
@@ -113,127 +114,111 @@ public sealed class DirectorState(ControlOptions options, StateStore store, Snap
 
         if (good.Count > 0)
         {
-            await FinishAsync(good, before, modelBefore);
+            await FinishAsync(good, next);
         }
     }
 
-    private async Task FinishAsync(List<Change> good, DesiredState before, DirectorModel? modelBefore)
+    private void CheckMatch(Change change, bool isFirst)
     {
+        if (change.IfMatch != null && change.IfMatch != "*" && (!isFirst || change.IfMatch != _published.ETag))
+        {
+            throw new ApiException(StatusCodes.Status412PreconditionFailed, "Precondition failed", $"The configuration has changed: its ETag is {_published.ETag}, If-Match says {change.IfMatch}.");
+        }
+    }
+
+    private InForce Apply(Change change, DesiredState state)
+    {
+        Edit edit = change.Apply(state);
         try
         {
-            store.Save(_state);
-            supervisor.ExceptionAddresses = ExceptionAddresses(_state);
-            if (supervisor.Region == null || !SameDataplane(before.Dataplane, _state.Dataplane))
-            {
-                supervisor.Configure(_state.Dataplane);
-            }
+            return new InForce(edit.Next, Check(edit.Next));
+        }
+        catch (ApiException e)
+        {
+            throw edit.Localize(e);
+        }
+    }
 
-            ChangeResult result = await PublishAsync();
+    private async Task FinishAsync(List<Change> good, InForce next)
+    {
+        InForce before = _inForce;
+        try
+        {
+            ChangeResult result = await PutInForceAsync(next);
             good.ForEach(c => c.Done.SetResult(result));
         }
         catch (Exception e)
         {
-            Log.Failed(log, "A change could not be put in force; the state before it stays.", e);
-            (_state, _model) = (before, modelBefore);
-            store.Save(_state);
-            good.ForEach(c => c.Done.TrySetException(e is ArgumentException or RegionException or InvalidOperationException ? ApiException.Invalid("", e.Message) : e));
+            Log.NotInForce(log, e.Message);
+            await PutBackAsync(before);
+            if (good.Count == 1)
+            {
+                good[0].Done.SetException(Explain(good[0], before, e));
+                return;
+            }
+
+            // One of them stands in the way; alone, each says for itself whether it is the one.
+            foreach (Change change in good)
+            {
+                await TakeAsync([change]);
+            }
         }
     }
+
+    /// <summary>Compiles (what does not fit is refused here), writes the file beside the old one, publishes, and only then replaces the old file.</summary>
+    private async Task<ChangeResult> PutInForceAsync(InForce next)
+    {
+        SnapshotContent content = deployment.Compile(next);
+        store.Prepare(next.State);
+        Deployment.Outcome outcome = await deployment.PutAsync(next.State, content);
+        string? doubt = store.Commit();
+        Take(next, outcome);
+        events.Add("config.changed", $"Generation {outcome.Generation}: {next.Model!.Services.Count} virtual services{(outcome.Applied ? "" : ", not in force yet")}.", outcome.Generation);
+        return new ChangeResult { Generation = outcome.Generation, Applied = outcome.Applied, Note = doubt ?? (outcome.Applied ? null : "The dataplane is not forwarding yet; it takes this up when it does.") };
+    }
+
+    private async Task PutBackAsync(InForce before)
+    {
+        try
+        {
+            store.Discard();
+            if (await deployment.PutBackAsync(before) is { } outcome)
+            {
+                Take(before, outcome);
+            }
+        }
+        catch (Exception e)
+        {
+            Log.Failed(log, "What was in force before cannot be put back.", e);
+        }
+    }
+
+    private void Take(InForce next, Deployment.Outcome outcome)
+    {
+        _inForce = next;
+        SnapshotBytes = outcome.Bytes;
+        _published = new Published(next.State, next.Model, ETagOf(next.State), outcome.Generation);
+    }
+
+    private static Exception Explain(Change change, InForce before, Exception e) => e switch
+    {
+        ApiException api => change.Apply(before.State).Localize(api),
+        RegionException or IOException or UnauthorizedAccessException => new ApiException(StatusCodes.Status500InternalServerError, "Not stored", e.Message),
+        _ => e,
+    };
 
     private DirectorModel Check(DesiredState state)
     {
         // Services are immutable: one that has been checked against the same interfaces need not be checked again.
-        bool sameInterfaces = ReferenceEquals(state.Interfaces, _state.Interfaces) && ReferenceEquals(state.Dataplane, _state.Dataplane);
-        if (!sameInterfaces)
+        if (!ReferenceEquals(state.Interfaces, _checkedFor.Interfaces) || !ReferenceEquals(state.Dataplane, _checkedFor.Dataplane) || _checked.Count > (2 * state.Services.Count) + BatchMax)
         {
             _checked.Clear();
+            _checkedFor = (state.Interfaces, state.Dataplane);
         }
 
-        DirectorModel model = ModelBuilder.Build(state, _checked);
-        if (_checked.Count > (2 * state.Services.Count) + BatchMax)
-        {
-            _checked.Clear();
-        }
-
-        return model;
+        return ModelBuilder.Build(state, _checked);
     }
-
-    private async Task<ChangeResult> PublishAsync()
-    {
-        Region region = supervisor.Region ?? throw new InvalidOperationException("There is no region.");
-        if (!ReferenceEquals(region, _region))
-        {
-            if (_region == null)
-            {
-                compiler.Restore(region);
-            }
-
-            _region = region;
-            counters.Clear();
-        }
-
-        SnapshotPublisher publisher = new(region);
-        compiler.Servers.Reassigned = slot => counters.Rebase(region, slot);
-        SnapshotContent content = compiler.Compile(_model!);
-        long bytes = SnapshotWriter.MeasureBytes(content);
-        if (bytes > region.Layout.SnapshotSlotBytes)
-        {
-            throw new ArgumentException($"The snapshot would have {bytes} bytes, a slot of the region has {region.Layout.SnapshotSlotBytes}: give services a smaller maglevTableSize, or raise dataplane.snapshotSlotBytes (at most {Limits.SnapshotSlotBytesMax}).");
-        }
-
-        ulong generation;
-        for (long until = Environment.TickCount64 + PublishTimeoutMs; !publisher.TryPublish(content, out generation); await Task.Delay(1))
-        {
-            if (Environment.TickCount64 > until)
-            {
-                throw new InvalidOperationException("No slot of the region became free: the dataplane does not move on to newer snapshots.");
-            }
-        }
-
-        SnapshotBytes = bytes;
-        _published = new Published(_state, _model, ETagOf(_state), generation);
-        bool applied = await IsAppliedAsync(region, publisher, generation);
-        events.Add("config.changed", $"Generation {generation}: {_model!.Services.Count} virtual services{(applied ? "" : ", not in force yet")}.", generation);
-        return new ChangeResult { Generation = generation, Applied = applied, Note = applied ? null : "The dataplane is not forwarding yet; it takes this up when it does." };
-    }
-
-    private async Task<bool> IsAppliedAsync(Region region, SnapshotPublisher publisher, ulong generation)
-    {
-        // A dataplane that is starting is given the same time.
-        for (long until = Environment.TickCount64 + PublishTimeoutMs; Environment.TickCount64 < until; await Task.Delay(1))
-        {
-            if (Volatile.Read(ref region.Header.RejectedGeneration) == generation)
-            {
-                throw new InvalidOperationException($"The dataplane refused the snapshot: {(SnapshotFault)region.Header.RejectedFault}, entry {region.Header.RejectedIndex}.");
-            }
-
-            if (supervisor.IsForwarding && publisher.AcceptedGeneration >= generation && publisher.IsSeenByAllWorkers(generation))
-            {
-                return true;
-            }
-
-            if (supervisor.Pid == 0)
-            {
-                return false;
-            }
-        }
-
-        return false;
-    }
-
-    private static bool SameDataplane(DataplaneSettings a, DataplaneSettings b) => ReferenceEquals(a, b)
-        || JsonSerializer.Serialize(new DesiredState { Dataplane = a }, ApiJson.Default.DesiredState) == JsonSerializer.Serialize(new DesiredState { Dataplane = b }, ApiJson.Default.DesiredState);
 
     private static string ETagOf(DesiredState state) =>
         $"\"{System.IO.Hashing.XxHash64.HashToUInt64(JsonSerializer.SerializeToUtf8Bytes(state, ApiJson.Default.DesiredState)).ToString("x16", CultureInfo.InvariantCulture)}\"";
-
-    private static List<(string Device, string Address)> ExceptionAddresses(DesiredState state) =>
-    [
-        .. from i in state.Interfaces
-           where i.Vlan == null
-           from p in state.Dataplane.Ports
-           where p.Name == i.Port && p.Exception != null
-           from a in i.Addresses
-           select (p.Exception!, a),
-    ];
 }

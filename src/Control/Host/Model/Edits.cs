@@ -11,11 +11,14 @@ public static class Edits
         ? $"{service.Protocol}:{new IPEndPoint(address, service.Port)}"
         : $"{service.Protocol}:{service.Address}:{service.Port}";
 
-    public static DesiredState AddService(DesiredState state, VirtualService service) => Find(state, IdOf(service)) < 0
-        ? state with { Services = [.. state.Services, service] }
+    /// <summary>The whole state anew.</summary>
+    public static Edit Replace(DesiredState next) => new(next, "");
+
+    public static Edit AddService(DesiredState state, VirtualService service) => Find(state, IdOf(service)) < 0
+        ? new Edit(state with { Services = [.. state.Services, service] }, $"/services/{state.Services.Count}")
         : throw ApiException.Conflict($"Virtual service {IdOf(service)} exists already.");
 
-    public static DesiredState PutService(DesiredState state, string id, VirtualService service)
+    public static Edit PutService(DesiredState state, string id, VirtualService service)
     {
         if (IdOf(service) != id)
         {
@@ -23,26 +26,31 @@ public static class Edits
         }
 
         int at = Find(state, id);
-        return at < 0 ? AddService(state, service) : state with { Services = Replace(state.Services, at, service) };
+        return at < 0 ? AddService(state, service) : EditService(state, at, service);
     }
 
-    public static DesiredState EditService(DesiredState state, string id, Func<VirtualService, VirtualService> edit)
+    public static Edit EditService(DesiredState state, string id, Func<VirtualService, VirtualService> edit)
     {
-        int at = Find(state, id);
-        return at < 0 ? throw ApiException.NotFound($"There is no virtual service {id}.") : state with { Services = Replace(state.Services, at, edit(state.Services[at])) };
+        int at = Existing(state, id);
+        return EditService(state, at, edit(state.Services[at]));
     }
 
-    public static DesiredState RemoveService(DesiredState state, string id)
+    public static Edit RemoveService(DesiredState state, string id) => new(state with { Services = Replace(state.Services, Existing(state, id), null) }, null);
+
+    /// <summary>A change of a service's servers; it gives the changed service and the index of the server that the body is about.</summary>
+    public static Edit EditServers(DesiredState state, string id, Func<VirtualService, (VirtualService Next, int Server)> edit)
     {
-        int at = Find(state, id);
-        return at < 0 ? throw ApiException.NotFound($"There is no virtual service {id}.") : state with { Services = Replace(state.Services, at, null) };
+        int at = Existing(state, id);
+        (VirtualService next, int server) = edit(state.Services[at]);
+        Edit edited = EditService(state, at, next);
+        return edited with { At = server < 0 ? null : $"{edited.At}/servers/{server}" };
     }
 
-    public static VirtualService AddServer(VirtualService service, RealServer server) => FindServer(service, ServerIdOf(service, server)) < 0
-        ? service with { Servers = [.. service.Servers, server] }
+    public static (VirtualService Next, int Server) AddServer(VirtualService service, RealServer server) => FindServer(service, ServerIdOf(service, server)) < 0
+        ? (service with { Servers = [.. service.Servers, server] }, service.Servers.Count)
         : throw ApiException.Conflict($"Real server {ServerIdOf(service, server)} exists already in {IdOf(service)}.");
 
-    public static VirtualService PutServer(VirtualService service, string id, RealServer server)
+    public static (VirtualService Next, int Server) PutServer(VirtualService service, string id, RealServer server)
     {
         if (ServerIdOf(service, server) != id)
         {
@@ -50,22 +58,24 @@ public static class Edits
         }
 
         int at = FindServer(service, id);
-        return at < 0 ? AddServer(service, server) : service with { Servers = Replace(service.Servers, at, server) };
+        return at < 0 ? AddServer(service, server) : (service with { Servers = Replace(service.Servers, at, server) }, at);
     }
 
-    public static VirtualService EditServer(VirtualService service, string id, Func<RealServer, RealServer> edit)
+    public static (VirtualService Next, int Server) EditServer(VirtualService service, string id, Func<RealServer, RealServer> edit)
     {
-        int at = FindServer(service, id);
-        return at < 0 ? throw NoServer(service, id) : service with { Servers = Replace(service.Servers, at, edit(service.Servers[at])) };
+        int at = ExistingServer(service, id);
+        return (service with { Servers = Replace(service.Servers, at, edit(service.Servers[at])) }, at);
     }
 
-    public static VirtualService RemoveServer(VirtualService service, string id)
-    {
-        int at = FindServer(service, id);
-        return at < 0 ? throw NoServer(service, id) : service with { Servers = Replace(service.Servers, at, null) };
-    }
+    public static (VirtualService Next, int Server) RemoveServer(VirtualService service, string id) =>
+        (service with { Servers = Replace(service.Servers, ExistingServer(service, id), null) }, -1);
 
-    private static ApiException NoServer(VirtualService service, string id) => ApiException.NotFound($"There is no real server {id} in {IdOf(service)}.");
+    private static Edit EditService(DesiredState state, int at, VirtualService next) => new(state with { Services = Replace(state.Services, at, next) }, $"/services/{at}");
+
+    private static int Existing(DesiredState state, string id) => Find(state, id) is >= 0 and int at ? at : throw ApiException.NotFound($"There is no virtual service {id}.");
+
+    private static int ExistingServer(VirtualService service, string id) =>
+        FindServer(service, id) is >= 0 and int at ? at : throw ApiException.NotFound($"There is no real server {id} in {IdOf(service)}.");
 
     private static string ServerIdOf(VirtualService service, RealServer server)
     {

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Forwarder.Api;
-using Microsoft.Win32.SafeHandles;
 
 namespace Forwarder.Control;
 
@@ -8,6 +7,8 @@ namespace Forwarder.Control;
 public sealed class StateStore(string folder)
 {
     private readonly string _path = Path.Combine(folder, "state.json");
+
+    private string TemporaryPath => _path + ".tmp";
 
     /// <summary>The stored state; else the one in the seed file; else null.</summary>
     /// <exception cref="InvalidDataException">A file is there and is not a desired state.</exception>
@@ -29,19 +30,39 @@ public sealed class StateStore(string folder)
         }
     }
 
-    /// <summary>Stores a state; when it returns, the state survives a power cut.</summary>
-    public void Save(DesiredState state)
+    /// <summary>Writes a state beside the stored one, down to the disk; <see cref="Commit"/> puts it in its place.</summary>
+    /// <exception cref="IOException">It cannot be written; what is stored stays.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be written; what is stored stays.</exception>
+    public void Prepare(DesiredState state)
     {
         Directory.CreateDirectory(folder);
-        string temporary = _path + ".tmp";
-        using (FileStream stream = new(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
-        {
-            JsonSerializer.Serialize(stream, state, ApiJson.Default.DesiredState);
-            stream.Flush(flushToDisk: true);
-        }
+        using FileStream stream = new(TemporaryPath, FileMode.Create, FileAccess.Write, FileShare.None);
+        JsonSerializer.Serialize(stream, state, ApiJson.Default.DesiredState);
+        stream.Flush(flushToDisk: true);
+    }
 
-        File.Move(temporary, _path, overwrite: true);
-        using SafeFileHandle handle = File.OpenHandle(_path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        RandomAccess.FlushToDisk(handle);
+    /// <summary>Replaces the stored state by the prepared one. It then survives a power cut; if that is not sure, what is returned says why.</summary>
+    /// <exception cref="IOException">It cannot be replaced; what is stored stays.</exception>
+    public string? Commit()
+    {
+        File.Move(TemporaryPath, _path, overwrite: true);
+        try
+        {
+            FolderSync.Flush(folder);
+            return null;
+        }
+        catch (IOException e)
+        {
+            return $"Stored, but a power cut may undo it: {e.Message}";
+        }
+    }
+
+    /// <summary>Forgets what was prepared, if anything.</summary>
+    public void Discard()
+    {
+        if (File.Exists(TemporaryPath))
+        {
+            File.Delete(TemporaryPath);
+        }
     }
 }

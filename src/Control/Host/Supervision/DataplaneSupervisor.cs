@@ -11,9 +11,10 @@ namespace Forwarder.Control;
 /// </summary>
 public sealed class DataplaneSupervisor(ControlOptions options, EventLog events, ILogger<DataplaneSupervisor> log) : IDisposable
 {
-    private const int PollMs = 20, BackOffMinMs = 50, BackOffMaxMs = 5_000, StopTimeoutMs = 5_000, StableMs = 10_000, LogTailBytes = 4_096;
+    private const int PollMs = 20, BackOffMinMs = 50, BackOffMaxMs = 5_000, StopTimeoutMs = 5_000, StableMs = 10_000, LogTailBytes = 4_096, RetiredMs = 30_000;
 
     private readonly Lock _lock = new();
+    private readonly List<(Region Region, long DueMs)> _retired = [];
     private DataplaneSettings? _settings;
     private Process? _process;
     private int _pid, _backOffMs = BackOffMinMs;
@@ -21,8 +22,12 @@ public sealed class DataplaneSupervisor(ControlOptions options, EventLog events,
     private ProcessState _reported;
     private readonly bool?[] _links = new bool?[Limits.PortsMax];
 
-    /// <summary>The region; null until the first configuration.</summary>
+    /// <summary>The region; null until the first configuration. One that is replaced stays mapped for a while: other threads may be reading it.</summary>
     public Region? Region { get; private set; }
+
+    private string RegionPath => Path.Combine(options.RunFolder, "region");
+
+    private string ConfigPath => Path.Combine(options.RunFolder, "dataplane.json");
 
     /// <summary>Times that the dataplane had to be started again.</summary>
     public int Restarts { get; private set; }
@@ -33,6 +38,15 @@ public sealed class DataplaneSupervisor(ControlOptions options, EventLog events,
     /// <summary>Pid of the dataplane, 0 = none.</summary>
     public int Pid => _pid;
 
+    /// <summary>Opens the region that an earlier control has left, if there is a good one.</summary>
+    public void Attach()
+    {
+        lock (_lock)
+        {
+            TryAttach();
+        }
+    }
+
     /// <summary>Takes new settings: stops a dataplane that runs with others, remakes the region where its dimensions differ.</summary>
     public void Configure(DataplaneSettings settings)
     {
@@ -40,26 +54,39 @@ public sealed class DataplaneSupervisor(ControlOptions options, EventLog events,
         {
             bool first = _settings == null;
             DataplaneConfig config = DataplanePlan.Make(settings, options.RunFolder);
-            string path = Path.Combine(options.RunFolder, "dataplane.json");
             string json = JsonSerializer.Serialize(config, DataplaneConfigJson.Default.DataplaneConfig);
             RegionLayout layout = DataplanePlan.Layout(settings);
             bool running = TryAttach();
-            bool same = first && running && File.Exists(path) && Region!.Layout == layout && SameConfig(File.ReadAllText(path), json);
-            _settings = settings;
+            bool same = first && running && File.Exists(ConfigPath) && Region!.Layout == layout && SameConfig(File.ReadAllText(ConfigPath), json);
             if (same)
             {
+                _settings = settings;
                 Log.Attached(log, _pid);
                 return;
             }
 
             StopDataplane();
             OpenRegion(layout);
-            File.WriteAllText(path + ".tmp", json);
-            File.Move(path + ".tmp", path, overwrite: true);
+            File.WriteAllText(ConfigPath + ".tmp", json);
+            File.Move(ConfigPath + ".tmp", ConfigPath, overwrite: true);
+            _settings = settings;
             _backOffMs = BackOffMinMs;
             _startDueMs = 0;
             _reported = ProcessState.None;
             Start();
+        }
+    }
+
+    /// <summary>Back to how it was before the first configuration: no dataplane, no region.</summary>
+    public void Clear()
+    {
+        lock (_lock)
+        {
+            StopDataplane();
+            _settings = null;
+            Retire();
+            File.Delete(RegionPath);
+            File.Delete(ConfigPath);
         }
     }
 
@@ -90,10 +117,12 @@ public sealed class DataplaneSupervisor(ControlOptions options, EventLog events,
     {
         _process?.Dispose();
         Region?.Dispose();
+        _retired.ForEach(r => r.Region.Dispose());
     }
 
     private void Watch()
     {
+        UnmapRetired();
         if (_settings == null || Region == null)
         {
             return;
@@ -192,7 +221,7 @@ public sealed class DataplaneSupervisor(ControlOptions options, EventLog events,
         }
 
         // setsid: a session of its own, so that neither control's death nor a Ctrl-C reaches it.
-        ProcessStartInfo info = new("setsid", ["sh", "-c", "exec \"$0\" --config \"$1\" >>\"$2\" 2>&1 </dev/null", options.DataplanePath, Path.Combine(options.RunFolder, "dataplane.json"), Path.Combine(options.RunFolder, "dataplane.log")])
+        ProcessStartInfo info = new("setsid", ["sh", "-c", "exec \"$0\" --config \"$1\" >>\"$2\" 2>&1 </dev/null", options.DataplanePath, ConfigPath, Path.Combine(options.RunFolder, "dataplane.log")])
         {
             UseShellExecute = false,
         };
@@ -207,10 +236,9 @@ public sealed class DataplaneSupervisor(ControlOptions options, EventLog events,
     {
         if (Region == null)
         {
-            string path = Path.Combine(options.RunFolder, "region");
             try
             {
-                Region = File.Exists(path) ? Region.Open(path) : null;
+                Region = File.Exists(RegionPath) ? Region.Open(RegionPath) : null;
             }
             catch (RegionException e)
             {
@@ -226,16 +254,33 @@ public sealed class DataplaneSupervisor(ControlOptions options, EventLog events,
 
     private void OpenRegion(RegionLayout layout)
     {
-        string path = Path.Combine(options.RunFolder, "region");
-        if (Region != null && Region.Layout == layout && File.Exists(path))
+        if (Region != null && Region.Layout == layout && File.Exists(RegionPath))
         {
             return;
         }
 
-        Region?.Dispose();
-        Region = null;
-        Region.Create(path, layout); // nobody runs: what is there is of other dimensions or another version
-        Region = Region.Open(path);
+        Region.Create(RegionPath, layout); // nobody runs: what is there is of other dimensions or another version
+        Region made = Region.Open(RegionPath);
+        Retire();
+        Region = made;
+    }
+
+    private void Retire()
+    {
+        if (Region != null)
+        {
+            _retired.Add((Region, Environment.TickCount64 + RetiredMs));
+            Region = null;
+        }
+    }
+
+    private void UnmapRetired()
+    {
+        while (_retired.Count > 0 && Environment.TickCount64 >= _retired[0].DueMs)
+        {
+            _retired[0].Region.Dispose();
+            _retired.RemoveAt(0);
+        }
     }
 
     private void StopDataplane()

@@ -20,4 +20,7 @@ internal static partial class Log
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{What}")]
     public static partial void Failed(ILogger log, string what, Exception e);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A change is not put in force, what was before stays: {Reason}")]
+    public static partial void NotInForce(ILogger log, string reason);
 }
