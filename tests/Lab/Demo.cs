@@ -182,7 +182,7 @@ public sealed class Demo : IDisposable
         Console.WriteLine($"""
 
             The lab stays up. Try:
-              export FORWARDER_SOCKET={_lab.Director.RunFolder}/api.sock PATH=$PATH:{publish}/cli
+              export FORWARDER_SOCKET={_lab.Director.RunFolder}/api.sock PATH={publish}/cli:$PATH
               ip netns exec {_lab.Client.Name} curl http://{S1Lab.Vip}/
               ip netns exec {_lab.Client.Name} ping -c 3 {S1Lab.Vip}
               ipvsadm -L -n --stats

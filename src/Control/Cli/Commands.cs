@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Net;
 using System.Text.Json;
 using Forwarder.Api;
 
@@ -75,10 +76,10 @@ public static class Commands
         Option<int?> size = new("--maglev-table-size") { Description = "A prime from 251 to 655373" };
         Command service = new("service", "Virtual services");
         service.Add(Show("list", "All virtual services", "v1/services", ServiceList));
-        service.Add(Action("show", "One virtual service", (api, p) => Console.WriteLine(api.GetText(ApiClient.ServicePath(p.GetValue(id)!))), id));
+        service.Add(Action("show", "One virtual service", (api, p) => Console.WriteLine(api.GetText(ServicePath(p.GetValue(id)!))), id));
         service.Add(Action("add", "Add a virtual service", (api, p) => Change(api, p, HttpMethod.Post, "v1/services", ApiClient.Json(NewService(p.GetValue(id)!, p.GetValue(scheduler)!, p.GetValue(size)), ApiJson.Default.VirtualService)), id, scheduler, size));
-        service.Add(Action("edit", "Change a virtual service", (api, p) => Change(api, p, HttpMethod.Patch, ApiClient.ServicePath(p.GetValue(id)!), ApiClient.Json(new ServiceChange { Scheduler = p.GetValue(newScheduler), MaglevTableSize = p.GetValue(size) }, ApiJson.Default.ServiceChange)), id, newScheduler, size));
-        service.Add(Action("delete", "Remove a virtual service", (api, p) => Change(api, p, HttpMethod.Delete, ApiClient.ServicePath(p.GetValue(id)!), null), id));
+        service.Add(Action("edit", "Change a virtual service", (api, p) => Change(api, p, HttpMethod.Patch, ServicePath(p.GetValue(id)!), ApiClient.Json(new ServiceChange { Scheduler = p.GetValue(newScheduler), MaglevTableSize = p.GetValue(size) }, ApiJson.Default.ServiceChange)), id, newScheduler, size));
+        service.Add(Action("delete", "Remove a virtual service", (api, p) => Change(api, p, HttpMethod.Delete, ServicePath(p.GetValue(id)!), null), id));
         return service;
     }
 
@@ -88,8 +89,8 @@ public static class Commands
         Argument<string> server = new("server") { Description = "Real server: its address, or address:port" };
         Option<int> weight = new("--weight", "-w") { Description = "0 to 65535; 0 = no new flows", DefaultValueFactory = _ => 1 };
         Command command = new("server", "Real servers of a virtual service");
-        command.Add(Action("list", "Real servers", (api, p) => PrintServers(api.Get(ApiClient.ServicePath(p.GetValue(service)!), ApiJson.Default.ServiceView)), service));
-        command.Add(Action("add", "Add a real server", (api, p) => Change(api, p, HttpMethod.Post, ApiClient.ServicePath(p.GetValue(service)!) + "/servers", ApiClient.Json(new RealServer { Address = Address(p.GetValue(server)!), Weight = p.GetValue(weight) }, ApiJson.Default.RealServer)), service, server, weight));
+        command.Add(Action("list", "Real servers", (api, p) => PrintServers(api.Get(ServicePath(p.GetValue(service)!), ApiJson.Default.ServiceView)), service));
+        command.Add(Action("add", "Add a real server", (api, p) => Change(api, p, HttpMethod.Post, ServicePath(p.GetValue(service)!) + "/servers", ApiClient.Json(NewServer(p.GetValue(server)!, p.GetValue(weight)), ApiJson.Default.RealServer)), service, server, weight));
         command.Add(Action("edit", "Change a real server's weight", (api, p) => Change(api, p, HttpMethod.Patch, ServerPath(p.GetValue(service)!, p.GetValue(server)!), ApiClient.Json(new RealServerChange { Weight = p.GetValue(weight) }, ApiJson.Default.RealServerChange)), service, server, weight));
         command.Add(Action("delete", "Remove a real server", (api, p) => Change(api, p, HttpMethod.Delete, ServerPath(p.GetValue(service)!, p.GetValue(server)!), null), service, server));
         return command;
@@ -127,19 +128,42 @@ public static class Commands
 
     private static VirtualService NewService(string id, string scheduler, int? size)
     {
+        (string protocol, IPEndPoint end) = ServiceEndPoint(id);
+        return new VirtualService { Protocol = protocol, Address = end.Address.ToString(), Port = end.Port, Scheduler = scheduler, MaglevTableSize = size };
+    }
+
+    private static (string Protocol, IPEndPoint End) ServiceEndPoint(string id)
+    {
         string[] parts = id.Split(':', 2);
-        return parts.Length == 2 && System.Net.IPEndPoint.TryParse(parts[1], out System.Net.IPEndPoint? end)
-            ? new VirtualService { Protocol = parts[0], Address = end.Address.ToString(), Port = end.Port, Scheduler = scheduler, MaglevTableSize = size }
+        return parts.Length == 2 && AddressText.TryParseEndPoint(parts[1], out IPEndPoint? end)
+            ? (parts[0], end)
             : throw new CliException($"{id} does not name a virtual service: tcp:172.16.58.1:80 or tcp:[fd20::100]:80 does.", CliException.Usage);
     }
 
-    private static string Address(string server) => System.Net.IPAddress.TryParse(server, out System.Net.IPAddress? address) ? address.ToString()
-        : System.Net.IPEndPoint.TryParse(server, out System.Net.IPEndPoint? end) ? end.Address.ToString()
-        : throw new CliException($"{server} is not an address.", CliException.Usage);
+    /// <summary>A real server as given; port null = the service's.</summary>
+    private static (IPAddress Address, int? Port) ServerEndPoint(string server) =>
+        AddressText.TryParse(server, out IPAddress? address) ? (address, null)
+        : AddressText.TryParseEndPoint(server, out IPEndPoint? end) ? (end.Address, end.Port)
+        : throw new CliException($"{server} does not name a real server: 172.16.58.7, fd20::7, 172.16.58.7:80 or [fd20::7]:80 does.", CliException.Usage);
 
-    private static string ServerPath(string service, string server) => ApiClient.ServerPath(service, System.Net.IPAddress.TryParse(server, out System.Net.IPAddress? address)
-        ? new System.Net.IPEndPoint(address, System.Net.IPEndPoint.Parse(service[(service.IndexOf(':', StringComparison.Ordinal) + 1)..]).Port).ToString()
-        : server);
+    private static RealServer NewServer(string server, int weight)
+    {
+        (IPAddress address, int? port) = ServerEndPoint(server);
+        return new RealServer { Address = address.ToString(), Port = port, Weight = weight };
+    }
+
+    private static string ServicePath(string id)
+    {
+        (string protocol, IPEndPoint end) = ServiceEndPoint(id);
+        return ApiClient.ServicePath($"{protocol}:{end}");
+    }
+
+    private static string ServerPath(string service, string server)
+    {
+        (string protocol, IPEndPoint end) = ServiceEndPoint(service);
+        (IPAddress address, int? port) = ServerEndPoint(server);
+        return ApiClient.ServerPath($"{protocol}:{end}", new IPEndPoint(address, port ?? end.Port).ToString());
+    }
 
     private static string ReadFile(string path)
     {

@@ -24,7 +24,11 @@ public static class Completion
             compdef _fwdctl fwdctl
             """,
         "fish" => """
-            complete -c fwdctl -a '(fwdctl "[suggest:"(commandline -C)"]" (commandline) 2>/dev/null)'
+            function __fwdctl
+                set -l line (commandline -cp)
+                fwdctl "[suggest:"(string length -- "$line")"]" "$line" 2>/dev/null
+            end
+            complete -c fwdctl -a '(__fwdctl)'
             """,
         _ => throw new CliException($"There is no completion for {shell}; there is for bash, zsh and fish.", CliException.Usage),
     };

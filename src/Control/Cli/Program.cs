@@ -5,15 +5,16 @@ using Forwarder.Cli;
 string called = Path.GetFileName(File.ReadAllText("/proc/self/cmdline").Split('\0')[0]);
 try
 {
-    bool asIpvsadm = called == "ipvsadm";
-    if (asIpvsadm || args is ["ipvsadm", ..])
+    if (IpvsadmCall.Find(called, args) is { } call)
     {
-        using ApiClient api = new(null);
-        new IpvsadmCommand(api, Console.In, Console.Out).Run(asIpvsadm ? args : args[1..]);
+        using ApiClient api = new(call.Socket);
+        new IpvsadmCommand(api, Console.In, Console.Out).Run(call.Arguments);
         return 0;
     }
 
-    return Commands.Root().Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    ParseResult parsed = Commands.Root().Parse(args);
+    int exitCode = parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    return parsed.Errors.Count > 0 ? CliException.Usage : exitCode;
 }
 catch (CliException e)
 {

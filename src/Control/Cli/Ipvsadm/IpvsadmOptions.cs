@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using Forwarder.Api;
 
 namespace Forwarder.Cli;
 
@@ -151,13 +152,12 @@ public sealed class IpvsadmOptions
     private static int Number(IReadOnlyList<string> arguments, ref int i) =>
         ++i < arguments.Count && int.TryParse(arguments[i], NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : throw new CliException("--set option requires timeout values: tcp tcpfin udp", CliException.Usage);
 
+    /// <summary>address:port, or an address alone (port 0); IPv6 in brackets or, without a port, bare.</summary>
     private static IPEndPoint EndPoint(string text, string shown)
     {
-        bool hasPort = text.StartsWith('[') ? !text.EndsWith(']') : text.Count(c => c == ':') == 1;
-        string address = hasPort ? text[..text.LastIndexOf(':')] : text;
-        string port = hasPort ? text[(text.LastIndexOf(':') + 1)..] : "0";
-        return IPAddress.TryParse(address.Trim('[', ']'), out IPAddress? parsed) && ushort.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out ushort number)
-            ? new IPEndPoint(parsed, number)
+        bool bare = AddressText.TryParse(text.StartsWith('[') && text.EndsWith(']') ? text[1..^1] : text, out IPAddress? address);
+        return bare ? new IPEndPoint(address!, 0)
+            : AddressText.TryParseEndPoint(text, out IPEndPoint? endPoint) ? endPoint
             : throw new CliException($"illegal address or port in {shown} {text}: address:port is needed, for example 172.16.58.1:80 or [fd20::100]:80", CliException.Usage);
     }
 }

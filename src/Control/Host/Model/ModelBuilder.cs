@@ -195,10 +195,7 @@ public static class ModelBuilder
 
     private static IPAddress Address(string text, string at, string what)
     {
-        // IPAddress also takes "1" and "1.2": only the usual form is meant here.
-        bool parsed = IPAddress.TryParse(text, out IPAddress? address);
-        bool usual = parsed && (address!.AddressFamily == AddressFamily.InterNetworkV6 ? address.ScopeId == 0 && !text.Contains('[', StringComparison.Ordinal) : text.Count(c => c == '.') == 3);
-        Demand(usual, at, $"{what} \"{text}\" is not an IPv4 or IPv6 address.");
+        Demand(AddressText.TryParse(text, out IPAddress? address), at, $"{what} \"{text}\" is not an IPv4 or IPv6 address.");
         bool unicast = !address!.Equals(IPAddress.Any) && !address.Equals(IPAddress.IPv6Any) && !address.IsIPv6Multicast && !(address.AddressFamily == AddressFamily.InterNetwork && address.GetAddressBytes()[0] >= 224);
         Demand(unicast, at, $"{what} {text} is not a unicast address.");
         return address;
