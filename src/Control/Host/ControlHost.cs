@@ -65,7 +65,8 @@ public static class ControlHost
 
     private static void AddServices(IServiceCollection services, ControlOptions options)
     {
-        services.AddRoutingCore().AddOpenApi();
+        services.AddRoutingCore();
+        ApiDescription.Add(services);
         services.AddSingleton(options).AddSingleton(new StateStore(options.StateFolder)).AddSingleton<SnapshotCompiler>().AddSingleton<CounterBases>().AddSingleton<EventLog>();
         services.AddSingleton<DataplaneSupervisor>().AddSingleton<Views>().AddSingleton<Connections>().AddSingleton<Deployment>();
         services.AddSingleton<DirectorState>().AddHostedService(s => s.GetRequiredService<DirectorState>()).AddHostedService<RateSampler>();

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Forwarder.Api;
+using Microsoft.AspNetCore.Mvc;
 
 namespace Forwarder.Control;
 
@@ -13,90 +14,97 @@ public static class Endpoints
     /// <summary>Maps all paths.</summary>
     public static void Map(WebApplication app)
     {
-        MapConfig(app);
-        MapServices(app);
-        MapServers(app);
-        MapViews(app);
-        app.MapGet("/v1/events", Events);
+        MapConfig(app.MapGroup("").WithTags("config"));
+        MapServices(app.MapGroup("").WithTags("services"));
+        MapServers(app.MapGroup("").WithTags("servers"));
+        RouteGroupBuilder views = app.MapGroup("").WithTags("views");
+        MapViews(views);
+        views.MapGet("/v1/events", Events).Named("listenToEvents", "Events, as they happen (server-sent events)").Produces<DirectorEvent>(StatusCodes.Status200OK, "text/event-stream");
         app.MapOpenApi("/v1/openapi.json");
     }
 
-    private static void MapConfig(WebApplication app)
+    private static void MapConfig(RouteGroupBuilder app)
     {
         app.MapGet("/v1/config", (DirectorState state, HttpResponse response) =>
         {
             DirectorState.Published current = state.Current;
             response.Headers.ETag = current.ETag;
             return Results.Json(current.State, ApiJson.Default.DesiredState);
-        });
-        app.MapPut("/v1/config", async (HttpRequest request, DirectorState state) =>
+        }).Named("getConfig", "The whole desired state; its ETag is for If-Match").Produces<DesiredState>();
+        app.MapPut("/v1/config", async ([FromHeader(Name = "If-Match")] string? ifMatch, HttpRequest request, DirectorState state) =>
         {
             DesiredState next = await ReadAsync(request, ApiJson.Default.DesiredState);
-            ChangeResult result = await state.ChangeAsync(_ => Edits.Replace(next), request.Headers.IfMatch.FirstOrDefault());
+            ChangeResult result = await state.ChangeAsync(_ => Edits.Replace(next), ifMatch);
             request.HttpContext.Response.Headers.ETag = state.Current.ETag;
             return Json(result);
-        });
+        }).Named("putConfig", "Replaces the whole desired state; honours If-Match").Takes<DesiredState>().Changes().Refuses(StatusCodes.Status412PreconditionFailed);
     }
 
-    private static void MapServices(WebApplication app)
+    private static void MapServices(RouteGroupBuilder app)
     {
-        app.MapGet("/v1/services", (Views views) => Results.Json(views.Services(), ApiJson.Default.ServiceList));
-        app.MapGet("/v1/services/{id}", (string id, Views views) => Results.Json(views.Service(id), ApiJson.Default.ServiceView));
+        app.MapGet("/v1/services", (Views views) => Results.Json(views.Services(), ApiJson.Default.ServiceList)).Named("listServices", "Virtual services with their counters").Produces<ServiceList>();
+        app.MapGet("/v1/services/{id}", (string id, Views views) => Results.Json(views.Service(id), ApiJson.Default.ServiceView))
+            .Named("getService", "One virtual service").Produces<ServiceView>().Refuses(StatusCodes.Status404NotFound);
         app.MapPost("/v1/services", async (HttpRequest request, DirectorState state) =>
         {
             VirtualService service = await ReadAsync(request, ApiJson.Default.VirtualService);
             return Json(await state.ChangeAsync(s => Edits.AddService(s, service)), StatusCodes.Status201Created);
-        });
-        app.MapDelete("/v1/services", async (DirectorState state) => Json(await state.ChangeAsync(s => new Edit(s with { Services = [] }, null))));
+        }).Named("addService", "Adds a virtual service").Takes<VirtualService>().Changes(StatusCodes.Status201Created).Refuses(StatusCodes.Status409Conflict);
+        app.MapDelete("/v1/services", async (DirectorState state) => Json(await state.ChangeAsync(s => new Edit(s with { Services = [] }, null))))
+            .Named("removeServices", "Removes all virtual services").Changes();
         app.MapPut("/v1/services/{id}", async (string id, HttpRequest request, DirectorState state) =>
         {
             VirtualService service = await ReadAsync(request, ApiJson.Default.VirtualService);
             return Json(await state.ChangeAsync(s => Edits.PutService(s, id, service)));
-        });
+        }).Named("putService", "Adds or replaces a virtual service with its real servers").Takes<VirtualService>().Changes();
         app.MapPatch("/v1/services/{id}", async (string id, HttpRequest request, DirectorState state) =>
         {
             ServiceChange change = await ReadAsync(request, ApiJson.Default.ServiceChange);
             return Json(await state.ChangeAsync(s => Edits.EditService(s, id, v => v with { Scheduler = change.Scheduler ?? v.Scheduler, MaglevTableSize = change.MaglevTableSize ?? v.MaglevTableSize })));
-        });
-        app.MapDelete("/v1/services/{id}", async (string id, DirectorState state) => Json(await state.ChangeAsync(s => Edits.RemoveService(s, id))));
+        }).Named("changeService", "Changes a virtual service; its real servers stay").Takes<ServiceChange>().Changes().Refuses(StatusCodes.Status404NotFound);
+        app.MapDelete("/v1/services/{id}", async (string id, DirectorState state) => Json(await state.ChangeAsync(s => Edits.RemoveService(s, id))))
+            .Named("removeService", "Removes a virtual service").Changes().Refuses(StatusCodes.Status404NotFound);
     }
 
-    private static void MapServers(WebApplication app)
+    private static void MapServers(RouteGroupBuilder app)
     {
-        app.MapGet("/v1/services/{id}/servers", (string id, Views views) => Results.Json(views.Service(id).Servers, ApiJson.Default.IReadOnlyListRealServerView));
+        app.MapGet("/v1/services/{id}/servers", (string id, Views views) => Results.Json(views.Service(id).Servers, ApiJson.Default.IReadOnlyListRealServerView))
+            .Named("listServers", "Real servers of a virtual service").Produces<IReadOnlyList<RealServerView>>().Refuses(StatusCodes.Status404NotFound);
         app.MapPost("/v1/services/{id}/servers", async (string id, HttpRequest request, DirectorState state) =>
         {
             RealServer server = await ReadAsync(request, ApiJson.Default.RealServer);
             return Json(await state.ChangeAsync(s => Edits.EditServers(s, id, v => Edits.AddServer(v, server))), StatusCodes.Status201Created);
-        });
+        }).Named("addServer", "Adds a real server").Takes<RealServer>().Changes(StatusCodes.Status201Created).Refuses(StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
         app.MapPut("/v1/services/{id}/servers/{server}", async (string id, string server, HttpRequest request, DirectorState state) =>
         {
             RealServer next = await ReadAsync(request, ApiJson.Default.RealServer);
             return Json(await state.ChangeAsync(s => Edits.EditServers(s, id, v => Edits.PutServer(v, server, next))));
-        });
+        }).Named("putServer", "Adds or replaces a real server").Takes<RealServer>().Changes().Refuses(StatusCodes.Status404NotFound);
         app.MapPatch("/v1/services/{id}/servers/{server}", async (string id, string server, HttpRequest request, DirectorState state) =>
         {
             RealServerChange change = await ReadAsync(request, ApiJson.Default.RealServerChange);
             return Json(await state.ChangeAsync(s => Edits.EditServers(s, id, v => Edits.EditServer(v, server, r => r with { Weight = change.Weight ?? r.Weight, Method = change.Method ?? r.Method }))));
-        });
+        }).Named("changeServer", "Changes a real server; weight 0 drains it").Takes<RealServerChange>().Changes().Refuses(StatusCodes.Status404NotFound);
         app.MapDelete("/v1/services/{id}/servers/{server}", async (string id, string server, DirectorState state) =>
-            Json(await state.ChangeAsync(s => Edits.EditServers(s, id, v => Edits.RemoveServer(v, server)))));
+            Json(await state.ChangeAsync(s => Edits.EditServers(s, id, v => Edits.RemoveServer(v, server)))))
+            .Named("removeServer", "Removes a real server; its connections are lost").Changes().Refuses(StatusCodes.Status404NotFound);
     }
 
-    private static void MapViews(WebApplication app)
+    private static void MapViews(RouteGroupBuilder app)
     {
-        app.MapGet("/v1/status", (Views views) => Results.Json(views.Status(), ApiJson.Default.StatusView));
-        app.MapGet("/v1/ports", (Views views) => Results.Json(views.Ports(), ApiJson.Default.IReadOnlyListPortView));
-        app.MapGet("/v1/workers", (Views views) => Results.Json(views.Workers(), ApiJson.Default.IReadOnlyListWorkerView));
-        app.MapGet("/v1/neighbours", (Views views) => Results.Json(views.Neighbours(), ApiJson.Default.IReadOnlyListNeighbourView));
-        app.MapGet("/v1/counters", (Views views) => Results.Json(views.Counters(), ApiJson.Default.CountersView));
+        app.MapGet("/v1/status", (Views views) => Results.Json(views.Status(), ApiJson.Default.StatusView)).Named("getStatus", "Generations, dataplane, workers").Produces<StatusView>();
+        app.MapGet("/v1/ports", (Views views) => Results.Json(views.Ports(), ApiJson.Default.IReadOnlyListPortView)).Named("listPorts", "DPDK ports with statistics").Produces<IReadOnlyList<PortView>>();
+        app.MapGet("/v1/workers", (Views views) => Results.Json(views.Workers(), ApiJson.Default.IReadOnlyListWorkerView)).Named("listWorkers", "Workers with flows and counters").Produces<IReadOnlyList<WorkerView>>();
+        app.MapGet("/v1/neighbours", (Views views) => Results.Json(views.Neighbours(), ApiJson.Default.IReadOnlyListNeighbourView)).Named("listNeighbours", "MAC addresses of next hops").Produces<IReadOnlyList<NeighbourView>>();
+        app.MapGet("/v1/counters", (Views views) => Results.Json(views.Counters(), ApiJson.Default.CountersView)).Named("getCounters", "Packets, slow path, drops by reason").Produces<CountersView>();
         app.MapPost("/v1/counters/zero", (string? service, Views views) =>
         {
             views.Zero(service == null ? null : views.Service(service).Id);
             return Results.NoContent();
-        });
+        }).Named("zeroCounters", "Zeroes traffic counters, of one virtual service or of all").Produces(StatusCodes.Status204NoContent).Refuses(StatusCodes.Status404NotFound);
         app.MapGet("/v1/connections", async (ulong? cursor, string? service, string? client, Connections connections, CancellationToken cancellation) =>
-            Results.Json(await connections.ListAsync(cursor ?? 0, service, client, cancellation), ApiJson.Default.ConnectionList));
+            Results.Json(await connections.ListAsync(cursor ?? 0, service, client, cancellation), ApiJson.Default.ConnectionList))
+            .Named("listConnections", "Flows, page by page").Produces<ConnectionList>().Refuses(StatusCodes.Status503ServiceUnavailable);
     }
 
     private static async Task Events(HttpContext context, EventLog events)
@@ -123,11 +131,6 @@ public static class Endpoints
 
     private static async Task<T> ReadAsync<T>(HttpRequest request, JsonTypeInfo<T> type)
     {
-        if (request.ContentType is { } contentType && !contentType.StartsWith("application/json", StringComparison.OrdinalIgnoreCase))
-        {
-            throw new ApiException(StatusCodes.Status415UnsupportedMediaType, "Unsupported media type", $"The body is {contentType}; allowed is application/json.");
-        }
-
         try
         {
             return await JsonSerializer.DeserializeAsync(request.Body, type, request.HttpContext.RequestAborted)
@@ -135,10 +138,7 @@ public static class Endpoints
         }
         catch (JsonException e)
         {
-            throw new ApiException(StatusCodes.Status400BadRequest, "Not JSON, or not this object", e.Message, e.Path == null ? null : Pointer(e.Path));
+            throw new ApiException(StatusCodes.Status400BadRequest, "Not JSON, or not this object", e.Message, e.Path == null ? null : JsonPointer.FromPath(e.Path));
         }
     }
-
-    // "$.services[0].weight" as a JSON pointer.
-    private static string Pointer(string path) => path.TrimStart('$').Replace(".", "/", StringComparison.Ordinal).Replace("[", "/", StringComparison.Ordinal).Replace("]", "", StringComparison.Ordinal);
 }

@@ -15,7 +15,7 @@ public sealed class ProblemMiddleware(RequestDelegate next, ILogger<ProblemMiddl
             await next(context);
             if (context.Response.StatusCode >= StatusCodes.Status400BadRequest && !context.Response.HasStarted && context.Response.ContentLength is null or 0)
             {
-                await WriteAsync(context, context.Response.StatusCode, "Not possible", $"{context.Request.Method} {context.Request.Path} is not known to this API; see /v1/openapi.json.", null);
+                await WriteAsync(context, context.Response.StatusCode, "Not possible", Reason(context), null);
             }
         }
         catch (ApiException e)
@@ -40,6 +40,13 @@ public sealed class ProblemMiddleware(RequestDelegate next, ILogger<ProblemMiddl
         }
     }
 
+    private static string Reason(HttpContext context) => context.Response.StatusCode switch
+    {
+        StatusCodes.Status415UnsupportedMediaType => $"The body is {context.Request.ContentType ?? "of no type"}; Content-Type has to be application/json.",
+        StatusCodes.Status405MethodNotAllowed => $"{context.Request.Path} does not have {context.Request.Method}; allowed are {context.Response.Headers.Allow}.",
+        _ => $"{context.Request.Method} {context.Request.Path} is not known to this API; see /v1/openapi.json.",
+    };
+
     private static async Task WriteAsync(HttpContext context, int status, string title, string detail, string? pointer)
     {
         if (context.Response.HasStarted)
@@ -48,7 +55,9 @@ public sealed class ProblemMiddleware(RequestDelegate next, ILogger<ProblemMiddl
         }
 
         Problem problem = new() { Type = "about:blank", Title = title, Status = status, Detail = detail, Pointer = pointer };
+        string? allow = context.Response.Headers.Allow;
         context.Response.Clear();
+        context.Response.Headers.Allow = allow;
         context.Response.StatusCode = status;
         context.Response.ContentType = "application/problem+json";
         await context.Response.WriteAsync(JsonSerializer.Serialize(problem, ApiJson.Default.Problem));

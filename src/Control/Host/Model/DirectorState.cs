@@ -120,7 +120,9 @@ public sealed class DirectorState(ControlOptions options, StateStore store, Depl
 
     private void CheckMatch(Change change, bool isFirst)
     {
-        if (change.IfMatch != null && change.IfMatch != "*" && (!isFirst || change.IfMatch != _published.ETag))
+        // RFC 9110 section 13.1.1: "*", or a list of tags.
+        bool matches = change.IfMatch is null or "*" || (isFirst && change.IfMatch.Split(',', StringSplitOptions.TrimEntries).Contains(_published.ETag));
+        if (!matches)
         {
             throw new ApiException(StatusCodes.Status412PreconditionFailed, "Precondition failed", $"The configuration has changed: its ETag is {_published.ETag}, If-Match says {change.IfMatch}.");
         }
