@@ -66,6 +66,29 @@ public sealed class AllOrNothingTests
         Assert.Equal(200, (await bed.PutAsync(States.WithServices(1))).Status);
     }
 
+    [Fact]
+    public async Task SettingsWithWhichTheDataplaneDoesNotStartAreTakenBack()
+    {
+        await using ControlBed bed = await ControlBed.WithDataplaneThatFailsOn("net_null7").StartAsync(States.WithServices(1));
+        Before before = await Before.OfAsync(bed);
+        DesiredState next = States.WithServices(1, 1);
+        (int status, string body, _) = await bed.PutAsync(next with { Dataplane = next.Dataplane with { Ports = [next.Dataplane.Ports[0] with { Device = "net_null7" }] } });
+        Problem problem = JsonSerializer.Deserialize(body, ApiJson.Default.Problem)!;
+        Assert.True(status == 422, body);
+        Assert.Equal("/dataplane", problem.Pointer);
+        Assert.Contains(FakeDataplane.Complaint, problem.Detail, StringComparison.Ordinal);
+        await before.AssertSameAsync(bed);
+    }
+
+    [Fact]
+    public async Task AFirstConfigurationWithWhichTheDataplaneDoesNotStartLeavesNothing()
+    {
+        await using ControlBed bed = await ControlBed.WithDataplaneThatFailsOn("net_null0").StartAsync();
+        Assert.Equal(422, (await bed.PutAsync(States.WithServices(1))).Status);
+        Assert.Empty(JsonSerializer.Deserialize(await bed.GetAsync(), ApiJson.Default.DesiredState)!.Services);
+        Assert.Equal([false, false, false, false], new[] { bed.StatePath, bed.StatePath + ".tmp", bed.RegionPath, bed.DataplanePath }.Select(File.Exists));
+    }
+
     /// <summary>One bad change among many that come at the same time does not take the others with it.</summary>
     [Fact]
     public async Task AChangeThatCannotBePublishedFailsAlone()

@@ -9,17 +9,27 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Forwarder.Control.Tests;
 
 /// <summary>Control in this process, without a dataplane: the real host with its API on a Unix socket in a folder of its own.</summary>
-public sealed class ControlBed : IAsyncDisposable
+public sealed class ControlBed : IAsyncDisposable, IAsyncLifetime
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("fwd-control-");
     private readonly HttpClient _http;
     private WebApplication? _app;
 
+    /// <summary>Without a dataplane.</summary>
     public ControlBed()
+        : this(null)
     {
-        Options = ControlOptions.Parse(["--state", Path.Combine(_folder.FullName, "state"), "--run", Path.Combine(_folder.FullName, "run"), "--no-dataplane"], out _)!;
+    }
+
+    private ControlBed(string? failsOn)
+    {
+        string[] dataplane = failsOn == null ? ["--no-dataplane"] : ["--dataplane", FakeDataplane.Write(_folder.FullName, failsOn), "--stop-dataplane-on-exit"];
+        Options = ControlOptions.Parse(["--state", Path.Combine(_folder.FullName, "state"), "--run", Path.Combine(_folder.FullName, "run"), .. dataplane], out _)!;
         _http = new HttpClient(new SocketsHttpHandler { ConnectCallback = async (_, cancellation) => await ConnectAsync(cancellation) }) { BaseAddress = new Uri("http://localhost/"), Timeout = TimeSpan.FromSeconds(20) };
     }
+
+    /// <summary>With a fake dataplane that ends when its configuration has this word.</summary>
+    public static ControlBed WithDataplaneThatFailsOn(string word) => new(word);
 
     /// <summary>Its command line.</summary>
     public ControlOptions Options { get; }
@@ -80,6 +90,11 @@ public sealed class ControlBed : IAsyncDisposable
         using Region region = Region.Open(RegionPath);
         return SnapshotReader.Read(region)!;
     }
+
+    /// <summary>As a fixture: starts it with no state.</summary>
+    Task IAsyncLifetime.InitializeAsync() => StartAsync();
+
+    Task IAsyncLifetime.DisposeAsync() => DisposeAsync().AsTask();
 
     public async ValueTask DisposeAsync()
     {

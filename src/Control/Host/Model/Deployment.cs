@@ -10,7 +10,7 @@ namespace Forwarder.Control;
 /// </summary>
 public sealed class Deployment(SnapshotCompiler compiler, DataplaneSupervisor supervisor, CounterBases counters)
 {
-    private const int PublishTimeoutMs = 2_000;
+    private const int PublishTimeoutMs = 2_000, ApplyTimeoutMs = 2_000, StartTimeoutMs = 5_000;
 
     private Region? _region;
     private bool _restored;
@@ -52,12 +52,15 @@ public sealed class Deployment(SnapshotCompiler compiler, DataplaneSupervisor su
     }
 
     /// <summary>Puts a compiled state in force; returns when workers use it, or when it is clear that none run.</summary>
-    /// <exception cref="ApiException">The dataplane refuses it, or does not move on.</exception>
+    /// <param name="state">The state.</param>
+    /// <param name="content">What <see cref="Compile"/> made of it.</param>
+    /// <param name="mustStart">Whether settings with which the dataplane does not start are refused; otherwise it is tried again and again.</param>
+    /// <exception cref="ApiException">The dataplane refuses it, does not start with it, or does not move on.</exception>
     /// <exception cref="RegionException">The region cannot be made.</exception>
     /// <exception cref="IOException">A file in the run folder cannot be written.</exception>
-    public async Task<Outcome> PutAsync(DesiredState state, SnapshotContent content)
+    public async Task<Outcome> PutAsync(DesiredState state, SnapshotContent content, bool mustStart = false)
     {
-        Configure(state);
+        mustStart &= Configure(state);
         Region region = supervisor.Region!;
         if (!ReferenceEquals(region, _region))
         {
@@ -76,7 +79,7 @@ public sealed class Deployment(SnapshotCompiler compiler, DataplaneSupervisor su
         }
 
         _published = state;
-        return new Outcome(generation, await IsAppliedAsync(region, publisher, generation), SnapshotWriter.MeasureBytes(content));
+        return new Outcome(generation, await IsAppliedAsync(region, publisher, generation, mustStart), SnapshotWriter.MeasureBytes(content));
     }
 
     /// <summary>
@@ -95,25 +98,33 @@ public sealed class Deployment(SnapshotCompiler compiler, DataplaneSupervisor su
         return touched ? await PutAsync(before.State, Compile(before)) : null;
     }
 
-    private void Configure(DesiredState state)
+    /// <summary>Gives the dataplane its settings; false if it has them already.</summary>
+    private bool Configure(DesiredState state)
     {
         supervisor.ExceptionAddresses = ExceptionAddresses(state);
-        if (supervisor.Region == null || _configured == null || !Same(_configured, state.Dataplane))
+        if (supervisor.Region != null && _configured != null && Same(_configured, state.Dataplane))
         {
-            _configured = null;
-            supervisor.Configure(state.Dataplane);
-            _configured = state.Dataplane;
+            return false;
         }
+
+        _configured = null;
+        supervisor.Configure(state.Dataplane);
+        _configured = state.Dataplane;
+        return true;
     }
 
-    private async Task<bool> IsAppliedAsync(Region region, SnapshotPublisher publisher, ulong generation)
+    private async Task<bool> IsAppliedAsync(Region region, SnapshotPublisher publisher, ulong generation, bool mustStart)
     {
-        // A dataplane that is starting is given the same time.
-        for (long until = Environment.TickCount64 + PublishTimeoutMs; Environment.TickCount64 < until; await Task.Delay(1))
+        for (long until = Environment.TickCount64 + (mustStart ? StartTimeoutMs : ApplyTimeoutMs); Environment.TickCount64 < until; await Task.Delay(1))
         {
             if (Volatile.Read(ref region.Header.RejectedGeneration) == generation)
             {
                 throw ApiException.Invalid(null, $"The dataplane refused the snapshot: {(SnapshotFault)region.Header.RejectedFault}, entry {region.Header.RejectedIndex}.");
+            }
+
+            if (mustStart && supervisor.LastEnd is { } why)
+            {
+                throw ApiException.Invalid("/dataplane", $"The dataplane does not start with these settings: {why}");
             }
 
             if (supervisor.IsForwarding && publisher.AcceptedGeneration >= generation && publisher.IsSeenByAllWorkers(generation))
@@ -121,7 +132,7 @@ public sealed class Deployment(SnapshotCompiler compiler, DataplaneSupervisor su
                 return true;
             }
 
-            if (supervisor.Pid == 0)
+            if (supervisor.Pid == 0 && !(mustStart && supervisor.LastEnd != null))
             {
                 return false;
             }

@@ -172,7 +172,7 @@ public sealed class DirectorState(ControlOptions options, StateStore store, Depl
     {
         SnapshotContent content = deployment.Compile(next);
         store.Prepare(next.State);
-        Deployment.Outcome outcome = await deployment.PutAsync(next.State, content);
+        Deployment.Outcome outcome = await deployment.PutAsync(next.State, content, mustStart: true);
         string? doubt = store.Commit();
         Take(next, outcome);
         events.Add("config.changed", $"Generation {outcome.Generation}: {next.Model!.Services.Count} virtual services{(outcome.Applied ? "" : ", not in force yet")}.", outcome.Generation);

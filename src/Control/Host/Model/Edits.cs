@@ -7,7 +7,7 @@ namespace Forwarder.Control;
 public static class Edits
 {
     /// <summary>Id of a service as paths have it; of whatever was written, in the usual form.</summary>
-    public static string IdOf(VirtualService service) => IPAddress.TryParse(service.Address, out IPAddress? address) && service.Port is >= 0 and <= ushort.MaxValue
+    public static string IdOf(VirtualService service) => AddressText.TryParse(service.Address, out IPAddress? address) && service.Port is >= 0 and <= ushort.MaxValue
         ? $"{service.Protocol}:{new IPEndPoint(address, service.Port)}"
         : $"{service.Protocol}:{service.Address}:{service.Port}";
 
@@ -80,7 +80,7 @@ public static class Edits
     private static string ServerIdOf(VirtualService service, RealServer server)
     {
         int port = server.Port is null or 0 ? service.Port : server.Port.Value;
-        return IPAddress.TryParse(server.Address, out IPAddress? address) && port is >= 0 and <= ushort.MaxValue ? new IPEndPoint(address, port).ToString() : $"{server.Address}:{port}";
+        return AddressText.TryParse(server.Address, out IPAddress? address) && port is >= 0 and <= ushort.MaxValue ? new IPEndPoint(address, port).ToString() : $"{server.Address}:{port}";
     }
 
     private static int Find(DesiredState state, string id)

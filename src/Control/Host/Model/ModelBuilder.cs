@@ -9,7 +9,11 @@ namespace Forwarder.Control;
 /// <summary>Checks a desired state: all of it or nothing. Errors name the field by JSON pointer and say what is allowed.</summary>
 public static class ModelBuilder
 {
-    private const int TimeoutMaxS = 86_400;
+    private const int TimeoutMaxS = 86_400, NameCharsMax = 15, DeviceCharsMax = Limits.NameBytesMax * 4, CpuMax = 1_023, MemoryMiBMax = 1 << 20, MbufsMax = 1 << 26;
+    private const int MtuBytesMin = 576, MtuBytesMax = 9_600, DescriptorsMin = 64, DescriptorsMax = 32_768;
+
+    // Own addresses and VIPs share a table, and each virtual service may have a VIP of its own.
+    private const int OwnAddressesMax = Limits.LocalAddressesMax - Limits.ServicesMax;
 
     /// <summary>Validates the whole state.</summary>
     /// <exception cref="ApiException">422 with the field at fault.</exception>
@@ -26,7 +30,7 @@ public static class ModelBuilder
         int servers = 0;
         for (int i = 0; i < state.Services.Count; i++)
         {
-            if (!known.TryGetValue(state.Services[i], out ServiceModel? service))
+            if (!known.TryGetValue(NotNull(state.Services[i], $"/services/{i}"), out ServiceModel? service))
             {
                 service = Service(state.Services[i], interfaces, $"/services/{i}");
                 known.Add(state.Services[i], service);
@@ -64,7 +68,7 @@ public static class ModelBuilder
         List<ServerModel> servers = new(service.Servers.Count);
         for (int i = 0; i < service.Servers.Count; i++)
         {
-            ServerModel server = Server(service.Servers[i], vip, service.Port, interfaces, $"{at}/servers/{i}");
+            ServerModel server = Server(NotNull(service.Servers[i], $"{at}/servers/{i}"), vip, service.Port, interfaces, $"{at}/servers/{i}");
             Demand(seen.Add(server.Address), $"{at}/servers/{i}/address", $"Real server {server.Id} is given twice.");
             servers.Add(server);
         }
@@ -103,6 +107,8 @@ public static class ModelBuilder
 
     private static List<InterfaceModel> Interfaces(DesiredState state)
     {
+        int own = state.Interfaces.Sum(i => i?.Addresses.Count ?? 0);
+        Demand(own <= OwnAddressesMax, "/interfaces", $"{own} addresses of interfaces; at most {OwnAddressesMax} are allowed.");
         Demand(state.Interfaces.Count <= Limits.InterfacesMax, "/interfaces", $"{state.Interfaces.Count} interfaces; at most {Limits.InterfacesMax} are allowed.");
         List<InterfaceModel> interfaces = [];
         for (int i = 0; i < state.Interfaces.Count; i++)
@@ -110,9 +116,10 @@ public static class ModelBuilder
             InterfaceModel model = Interface(state, i);
             Demand(!interfaces.Any(o => o.Name == model.Name), $"/interfaces/{i}/name", $"Interface \"{model.Name}\" is given twice.");
             Demand(!interfaces.Any(o => o.Port == model.Port && o.Vlan == model.Vlan), $"/interfaces/{i}/vlan", $"Interface \"{model.Name}\" has the port and VLAN of another one.");
-            foreach ((IPAddress address, _) in model.Addresses)
+            for (int a = 0; a < model.Addresses.Count; a++)
             {
-                Demand(!interfaces.Any(o => o.Addresses.Any(a => a.Address.Equals(address))), $"/interfaces/{i}/addresses", $"{address} is on another interface, too.");
+                IPAddress address = model.Addresses[a].Address;
+                Demand(!interfaces.Any(o => o.Addresses.Any(other => other.Address.Equals(address))), $"/interfaces/{i}/addresses/{a}", $"{address} is on another interface, too.");
             }
 
             interfaces.Add(model);
@@ -123,8 +130,9 @@ public static class ModelBuilder
 
     private static InterfaceModel Interface(DesiredState state, int i)
     {
-        InterfaceSettings settings = state.Interfaces[i];
+        InterfaceSettings settings = NotNull(state.Interfaces[i], $"/interfaces/{i}");
         IReadOnlyList<PortSettings> ports = state.Dataplane.Ports;
+        Demand(IsName(settings.Name), $"/interfaces/{i}/name", $"\"{settings.Name}\" is not a name; allowed are 1 to {NameCharsMax} letters, digits, '.', '-' and '_'.");
         int port = ports.ToList().FindIndex(p => p.Name == settings.Port);
         Demand(port >= 0, $"/interfaces/{i}/port", $"There is no port \"{settings.Port}\"; ports are: {string.Join(", ", ports.Select(p => p.Name))}.");
         Demand(settings.Vlan is null or (>= 1 and <= 4094), $"/interfaces/{i}/vlan", $"VLAN {settings.Vlan} is out of range; allowed are 1 to 4094, or none.");
@@ -132,10 +140,11 @@ public static class ModelBuilder
         for (int a = 0; a < settings.Addresses.Count; a++)
         {
             string at = $"/interfaces/{i}/addresses/{a}";
-            string[] parts = settings.Addresses[a].Split('/');
+            string[] parts = NotNull(settings.Addresses[a], at).Split('/');
             IPAddress address = Address(parts[0], at, "Address");
             int bits = address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128;
             Demand(parts.Length == 2 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int prefix) && prefix <= bits && prefix > 0, at, $"\"{settings.Addresses[a]}\" needs a prefix length, for example {parts[0]}/{bits * 3 / 4}.");
+            Demand(addresses.TrueForAll(o => !o.Item1.Equals(address)), at, $"{address} is given twice.");
             addresses.Add((address, Network(address, int.Parse(parts[1], CultureInfo.InvariantCulture))));
         }
 
@@ -158,23 +167,47 @@ public static class ModelBuilder
         Demand(dataplane.Ports.Count is > 0 and <= Limits.PortsMax, "/dataplane/ports", $"{dataplane.Ports.Count} ports; 1 to {Limits.PortsMax} are allowed.");
         for (int i = 0; i < dataplane.Ports.Count; i++)
         {
-            PortSettings port = dataplane.Ports[i];
-            string at = $"/dataplane/ports/{i}";
-            Demand(IsName(port.Name), $"{at}/name", $"\"{port.Name}\" is not a name; allowed are 1 to 15 letters, digits, '.', '-' and '_'.");
-            Demand(dataplane.Ports.Take(i).All(p => p.Name != port.Name), $"{at}/name", $"Port \"{port.Name}\" is given twice.");
-            Demand(port.Device.Length > 0 && port.Device.Length < Limits.NameBytesMax * 4, $"{at}/device", "A PCI address (0000:01:00.0) or a DPDK virtual device (net_af_packet0,iface=eth1) is needed.");
-            Demand(port.MtuBytes is >= 576 and <= 9_600, $"{at}/mtuBytes", $"MTU {port.MtuBytes} is out of range; allowed are 576 to 9600.");
-            Demand(port.RxDescriptors is >= 64 and <= 32_768, $"{at}/rxDescriptors", $"{port.RxDescriptors} is out of range; allowed are 64 to 32768.");
-            Demand(port.TxDescriptors is >= 64 and <= 32_768, $"{at}/txDescriptors", $"{port.TxDescriptors} is out of range; allowed are 64 to 32768.");
-            Demand(port.Exception == null || IsName(port.Exception), $"{at}/exception", $"\"{port.Exception}\" is not the name of a network interface.");
+            CheckPort(dataplane.Ports, i, $"/dataplane/ports/{i}");
         }
 
-        Demand(dataplane.WorkerCpus.Count <= Limits.WorkersMax, "/dataplane/workerCpus", $"At most {Limits.WorkersMax} workers are allowed.");
-        Demand(dataplane.FlowsPerWorker is >= Limits.FlowsPerWorkerMin and <= Limits.FlowsPerWorkerMax, "/dataplane/flowsPerWorker", $"{dataplane.FlowsPerWorker} is out of range; allowed are {Limits.FlowsPerWorkerMin} to {Limits.FlowsPerWorkerMax}.");
-        Demand(dataplane.Hugepages is "auto" or "required" or "never", "/dataplane/hugepages", $"\"{dataplane.Hugepages}\"; allowed are auto, required and never.");
-        Demand(dataplane.Idle is "auto" or "spin" or "backoff", "/dataplane/idle", $"\"{dataplane.Idle}\"; allowed are auto, spin and backoff.");
-        Demand(dataplane.SnapshotSlotBytes is null or (>= Limits.SnapshotSlotBytesMin and <= Limits.SnapshotSlotBytesMax), "/dataplane/snapshotSlotBytes", $"Allowed are {Limits.SnapshotSlotBytesMin} to {Limits.SnapshotSlotBytesMax}.");
+        Demand(dataplane.WorkerCpus.Count <= Limits.WorkersMax, "/dataplane/workerCpus", $"{dataplane.WorkerCpus.Count} workers; at most {Limits.WorkersMax} are allowed.");
+        for (int i = 0; i < dataplane.WorkerCpus.Count; i++)
+        {
+            Range(dataplane.WorkerCpus[i], 0, CpuMax, $"/dataplane/workerCpus/{i}", "CPU");
+        }
+
+        Range(dataplane.HousekeepingCpu ?? 0, 0, CpuMax, "/dataplane/housekeepingCpu", "CPU");
+        Range(dataplane.MemoryMiB ?? 1, 1, MemoryMiBMax, "/dataplane/memoryMiB", "Memory");
+        Range(dataplane.Mbufs ?? 1, 1, MbufsMax, "/dataplane/mbufs", "Number of mbufs");
+        Range(dataplane.FlowsPerWorker, Limits.FlowsPerWorkerMin, Limits.FlowsPerWorkerMax, "/dataplane/flowsPerWorker", "Number of flows");
+        Demand(dataplane.Hugepages is "auto" or "required" or "never", "/dataplane/hugepages", $"\"{dataplane.Hugepages}\" is not known; allowed are auto, required and never.");
+        Demand(dataplane.Idle is "auto" or "spin" or "backoff", "/dataplane/idle", $"\"{dataplane.Idle}\" is not known; allowed are auto, spin and backoff.");
+        Range(dataplane.SnapshotSlotBytes ?? Limits.SnapshotSlotBytesDefault, Limits.SnapshotSlotBytesMin, Limits.SnapshotSlotBytesMax, "/dataplane/snapshotSlotBytes", "Size of a snapshot slot");
+        for (int i = 0; i < dataplane.EalArguments.Count; i++)
+        {
+            Demand(dataplane.EalArguments[i] is { Length: > 0 } argument && !argument.Any(char.IsControl), $"/dataplane/ealArguments/{i}", "An argument is needed, without control characters.");
+        }
     }
+
+    private static void CheckPort(IReadOnlyList<PortSettings> ports, int i, string at)
+    {
+        PortSettings port = NotNull(ports[i], at);
+        Demand(IsName(port.Name), $"{at}/name", $"\"{port.Name}\" is not a name; allowed are 1 to {NameCharsMax} letters, digits, '.', '-' and '_'.");
+        // EAL's own separators are ',' and '='; white space would end the argument in its log only, so a slip is told here.
+        Demand(port.Device.Length is > 0 and < DeviceCharsMax && !port.Device.Any(c => char.IsWhiteSpace(c) || char.IsControl(c)) && port.Device[0] is not (',' or '-'), $"{at}/device", $"\"{port.Device}\" is not a device; needed is a PCI address (0000:01:00.0) or a DPDK virtual device (net_af_packet0,iface=eth1), without spaces.");
+        Range(port.MtuBytes, MtuBytesMin, MtuBytesMax, $"{at}/mtuBytes", "MTU");
+        Range(port.RxDescriptors, DescriptorsMin, DescriptorsMax, $"{at}/rxDescriptors", "Number of descriptors");
+        Range(port.TxDescriptors, DescriptorsMin, DescriptorsMax, $"{at}/txDescriptors", "Number of descriptors");
+        Demand(port.Exception == null || IsName(port.Exception), $"{at}/exception", $"\"{port.Exception}\" is not the name of a network interface; allowed are 1 to {NameCharsMax} letters, digits, '.', '-' and '_'.");
+        for (int other = 0; other < i; other++)
+        {
+            Demand(ports[other].Name != port.Name, $"{at}/name", $"Port \"{port.Name}\" is given twice; it is also /dataplane/ports/{other}.");
+            Demand(DeviceName(ports[other]) != DeviceName(port), $"{at}/device", $"Device {DeviceName(port)} is also that of /dataplane/ports/{other}.");
+            Demand(port.Exception == null || ports[other].Exception != port.Exception, $"{at}/exception", $"\"{port.Exception}\" is also the exception port of /dataplane/ports/{other}.");
+        }
+    }
+
+    private static string DeviceName(PortSettings port) => port.Device.Split(',')[0];
 
     private static FlowTimeouts Timeouts(TimeoutSettings t) => new()
     {
@@ -191,15 +224,24 @@ public static class ModelBuilder
         return (uint)seconds * 1_000;
     }
 
-    private static bool IsName(string name) => name.Length is > 0 and <= 15 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
+    private static bool IsName(string name) => name.Length is > 0 and <= NameCharsMax && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
 
     private static IPAddress Address(string text, string at, string what)
     {
         Demand(AddressText.TryParse(text, out IPAddress? address), at, $"{what} \"{text}\" is not an IPv4 or IPv6 address.");
-        bool unicast = !address!.Equals(IPAddress.Any) && !address.Equals(IPAddress.IPv6Any) && !address.IsIPv6Multicast && !(address.AddressFamily == AddressFamily.InterNetwork && address.GetAddressBytes()[0] >= 224);
-        Demand(unicast, at, $"{what} {text} is not a unicast address.");
+        Demand(!address!.IsIPv4MappedToIPv6, at, $"{what} {text} is an IPv4 address in IPv6's form; write {address.MapToIPv4()}.");
+        byte first = address.GetAddressBytes()[0];
+        bool v4 = address.AddressFamily == AddressFamily.InterNetwork;
+        bool unicast = v4 ? first is > 0 and < 224 : !address.Equals(IPAddress.IPv6Any) && !address.IsIPv6Multicast;
+        Demand(unicast && !IPAddress.IsLoopback(address), at, $"{what} {text} is not a unicast address of a network.");
         return address;
     }
+
+    private static void Range(long value, long min, long max, string pointer, string what) => Demand(value >= min && value <= max, pointer, $"{what} {value} is out of range; allowed are {min} to {max}.");
+
+    // The serializer refuses null for a member, not for an entry of a list.
+    private static T NotNull<T>(T? value, string at)
+        where T : class => value ?? throw ApiException.Invalid(at, "The entry is null; an object or text is needed.");
 
     private static void Demand(bool condition, string pointer, string detail)
     {

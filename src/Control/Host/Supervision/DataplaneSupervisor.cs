@@ -20,6 +20,7 @@ public sealed class DataplaneSupervisor(ControlOptions options, EventLog events,
     private int _pid, _backOffMs = BackOffMinMs;
     private long _startDueMs, _startedMs;
     private ProcessState _reported;
+    private volatile string? _lastEnd;
     private readonly bool?[] _links = new bool?[Limits.PortsMax];
 
     /// <summary>The region; null until the first configuration. One that is replaced stays mapped for a while: other threads may be reading it.</summary>
@@ -31,6 +32,9 @@ public sealed class DataplaneSupervisor(ControlOptions options, EventLog events,
 
     /// <summary>Times that the dataplane had to be started again.</summary>
     public int Restarts { get; private set; }
+
+    /// <summary>How the dataplane ended the last time that it ended with these settings; null if it has not.</summary>
+    public string? LastEnd => _lastEnd;
 
     /// <summary>Whether the dataplane's workers run.</summary>
     public bool IsForwarding => Region != null && _pid != 0 && Region.Process.State == ProcessState.Running;
@@ -72,6 +76,7 @@ public sealed class DataplaneSupervisor(ControlOptions options, EventLog events,
             _settings = settings;
             _backOffMs = BackOffMinMs;
             _startDueMs = 0;
+            _lastEnd = null;
             _reported = ProcessState.None;
             Start();
         }
@@ -174,6 +179,7 @@ public sealed class DataplaneSupervisor(ControlOptions options, EventLog events,
     {
         bool failed = Region!.Process.State == ProcessState.Failed;
         string why = failed ? TextBytes.Read(Region.Process.ErrorText) : HowItEnded();
+        _lastEnd = why;
         events.Add(failed ? "dataplane.failed" : "dataplane.died", $"Dataplane {_pid}: {why}", SnapshotWord.Generation(Region.Header.Accepted));
         _pid = 0;
         _reported = ProcessState.None;

@@ -1,0 +1,189 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Forwarder.Api;
+
+namespace Forwarder.Control.Tests;
+
+/// <summary>Each field of the desired state with a value that is not allowed: the answer names the field and says what is allowed, and nothing changes.</summary>
+public sealed class BadStateTests(ControlBed bed) : IClassFixture<ControlBed>
+{
+    private const string Base = """
+        { "dataplane":  { "workerCpus": [0], "ealArguments": ["--log-level=5"], "ports": [ { "name": "lan0", "device": "net_null0", "exception": "fwd0" }, { "name": "lan1", "device": "net_null1" } ] },
+          "interfaces": [ { "name": "lan0", "port": "lan0", "addresses": [ "172.16.58.2/16", "fd16::2/64" ] }, { "name": "web", "port": "lan1", "vlan": 100, "addresses": [ "10.1.0.2/24" ] } ],
+          "timeouts":   { "udpS": 30 },
+          "services":   [ { "protocol": "tcp", "address": "172.16.58.1", "port": 80, "scheduler": "mh", "maglevTableSize": 251, "servers": [ { "address": "172.16.58.7", "weight": 2 }, { "address": "10.1.0.7" } ] },
+                          { "protocol": "udp", "address": "fd16::100", "port": 53, "servers": [ { "address": "fd16::7" } ] } ] }
+        """;
+
+    /// <summary>Field, its bad value, the pointer if it is another one, what the answer says is allowed or wrong.</summary>
+    public static TheoryData<string, string, string?, string> Values => new()
+    {
+        { "/dataplane/ports", "[]", null, "1 to 16" },
+        { "/dataplane/ports/0", "null", null, "null" },
+        { "/dataplane/ports/0/name", "\"\"", null, "1 to 15 letters" },
+        { "/dataplane/ports/0/name", "\"a name\"", null, "1 to 15 letters" },
+        { "/dataplane/ports/0/name", "\"lan0123456789abc\"", null, "1 to 15 letters" },
+        { "/dataplane/ports/0/name", "\"län\"", null, "1 to 15 letters" },
+        { "/dataplane/ports/0/name", "\"../x\"", null, "1 to 15 letters" },
+        { "/dataplane/ports/1/name", "\"lan0\"", null, "also /dataplane/ports/0" },
+        { "/dataplane/ports/0/device", "\"\"", null, "PCI address" },
+        { "/dataplane/ports/0/device", "\"net_null0 ,iface=d0\"", null, "without spaces" },
+        { "/dataplane/ports/0/device", "\"net_null0\\n--vdev=net_null9\"", null, "without spaces" },
+        { "/dataplane/ports/0/device", "\"--no-pci\"", null, "PCI address" },
+        { "/dataplane/ports/0/device", $"\"net_null0,{new string('x', 300)}\"", null, "PCI address" },
+        { "/dataplane/ports/1/device", "\"net_null0,copy=1\"", null, "also that of /dataplane/ports/0" },
+        { "/dataplane/ports/0/mtuBytes", "575", null, "576 to 9600" },
+        { "/dataplane/ports/0/mtuBytes", "9601", null, "576 to 9600" },
+        { "/dataplane/ports/0/rxDescriptors", "63", null, "64 to 32768" },
+        { "/dataplane/ports/0/txDescriptors", "32769", null, "64 to 32768" },
+        { "/dataplane/ports/0/exception", "\"\"", null, "1 to 15 letters" },
+        { "/dataplane/ports/0/exception", "\"fwd0123456789abc\"", null, "1 to 15 letters" },
+        { "/dataplane/ports/1/exception", "\"fwd0\"", null, "/dataplane/ports/0" },
+        { "/dataplane/workerCpus/0", "-1", null, "0 to 1023" },
+        { "/dataplane/workerCpus", $"[{string.Join(',', Enumerable.Range(0, 65))}]", null, "at most 64" },
+        { "/dataplane/housekeepingCpu", "-1", null, "0 to 1023" },
+        { "/dataplane/hugepages", "\"always\"", null, "auto, required and never" },
+        { "/dataplane/idle", "\"sleep\"", null, "auto, spin and backoff" },
+        { "/dataplane/memoryMiB", "0", null, "1 to 1048576" },
+        { "/dataplane/mbufs", "0", null, "1 to 67108864" },
+        { "/dataplane/flowsPerWorker", "1023", null, "1024 to 33554432" },
+        { "/dataplane/flowsPerWorker", "33554433", null, "1024 to 33554432" },
+        { "/dataplane/snapshotSlotBytes", "1048575", null, "1048576 to 2147479552" },
+        { "/dataplane/snapshotSlotBytes", "2147479553", null, "1048576 to 2147479552" },
+        { "/dataplane/ealArguments/0", "null", null, "argument is needed" },
+        { "/dataplane/ealArguments/0", "\"\"", null, "argument is needed" },
+        { "/interfaces/0", "null", null, "null" },
+        { "/interfaces/0/name", "\"\"", null, "1 to 15 letters" },
+        { "/interfaces/1/name", "\"lan0\"", null, "given twice" },
+        { "/interfaces/0/port", "\"lan2\"", null, "ports are: lan0, lan1" },
+        { "/interfaces/1/vlan", "0", null, "1 to 4094" },
+        { "/interfaces/1/vlan", "4095", null, "1 to 4094" },
+        { "/interfaces/1", """{"name":"other","port":"lan0","addresses":["10.1.0.2/24"]}""", "/interfaces/1/vlan", "port and VLAN of another" },
+        { "/interfaces/1/addresses/0", "null", null, "null" },
+        { "/interfaces/1/addresses/0", "\"10.1.0.2\"", null, "10.1.0.2/24" },
+        { "/interfaces/1/addresses/0", "\"10.1.0.2/33\"", null, "prefix length" },
+        { "/interfaces/1/addresses/0", "\"10.1.0.2/0\"", null, "prefix length" },
+        { "/interfaces/1/addresses/0", "\"10.1.0.2/24/1\"", null, "prefix length" },
+        { "/interfaces/1/addresses/0", "\"10.1.2/24\"", null, "not an IPv4 or IPv6 address" },
+        { "/interfaces/1/addresses/0", "\"172.16.58.2/16\"", null, "on another interface" },
+        { "/interfaces/0/addresses", "[\"172.16.58.2/16\",\"172.16.58.2/24\"]", "/interfaces/0/addresses/1", "given twice" },
+        { "/timeouts/tcpSynReceivedS", "0", null, "1 to 86400 seconds" },
+        { "/timeouts/tcpEstablishedS", "86401", null, "1 to 86400 seconds" },
+        { "/timeouts/tcpFinWaitS", "-1", null, "1 to 86400 seconds" },
+        { "/timeouts/tcpCloseS", "0", null, "1 to 86400 seconds" },
+        { "/timeouts/udpS", "0", null, "1 to 86400 seconds" },
+        { "/services/0", "null", null, "null" },
+        { "/services/0/protocol", "\"sctp\"", null, "tcp and udp" },
+        { "/services/0/protocol", "\"TCP\"", null, "tcp and udp" },
+        { "/services/0/address", "\"\"", null, "not an IPv4 or IPv6 address" },
+        { "/services/0/address", "\"www.example.org\"", null, "not an IPv4 or IPv6 address" },
+        { "/services/0/address", "\"172.16.58\"", null, "not an IPv4 or IPv6 address" },
+        { "/services/0/address", "\"172.16.58.1/32\"", null, "not an IPv4 or IPv6 address" },
+        { "/services/0/address", "\"fe80::1%eth0\"", null, "not an IPv4 or IPv6 address" },
+        { "/services/0/address", "\"[fd16::1]\"", null, "not an IPv4 or IPv6 address" },
+        { "/services/0/address", "\"0.0.0.0\"", null, "unicast" },
+        { "/services/0/address", "\"224.0.0.18\"", null, "unicast" },
+        { "/services/0/address", "\"255.255.255.255\"", null, "unicast" },
+        { "/services/0/address", "\"127.0.0.1\"", null, "unicast" },
+        { "/services/0/address", "\"ff02::1\"", null, "unicast" },
+        { "/services/0/address", "\"::1\"", null, "unicast" },
+        { "/services/0/address", "\"::ffff:172.16.58.1\"", null, "write 172.16.58.1" },
+        { "/services/0/address", "\"172.16.58.2\"", null, "own address of the director" },
+        { "/services/0/address", "\"fd16::99\"", "/services/0/servers/0/address", "different families" },
+        { "/services/0/port", "0", null, "1 to 65535" },
+        { "/services/0/port", "65536", null, "1 to 65535" },
+        { "/services/0/scheduler", "\"rr\"", null, "wlc and mh" },
+        { "/services/0/maglevTableSize", "65536", null, "prime" },
+        { "/services/0/maglevTableSize", "241", null, "251 to 655373" },
+        { "/services/0/maglevTableSize", "655387", null, "251 to 655373" },
+        { "/services/0/servers/0", "null", null, "null" },
+        { "/services/0/servers/0/address", "\"172.16\"", null, "not an IPv4 or IPv6 address" },
+        { "/services/0/servers/0/address", "\"192.0.2.7\"", null, "172.16.0.0/16, fd16::/64, 10.1.0.0/24" },
+        { "/services/0/servers/0/address", "\"172.16.58.1\"", null, "VIP itself" },
+        { "/services/0/servers/0/address", "\"172.16.58.2\"", null, "own address of the director" },
+        { "/services/0/servers/0/address", "\"fd16::7\"", null, "different families" },
+        { "/services/0/servers/1/address", "\"172.16.58.7\"", null, "given twice" },
+        { "/services/0/servers/0/port", "8080", null, "cannot translate ports" },
+        { "/services/0/servers/0/weight", "-1", null, "0 to 65535" },
+        { "/services/0/servers/0/weight", "65536", null, "0 to 65535" },
+        { "/services/0/servers/0/method", "\"nat\"", null, "allowed is dr" },
+        { "/services/1", """{"protocol":"tcp","address":"172.16.58.1","port":80}""", null, "also /services/0" },
+    };
+
+    /// <summary>Values that the JSON reader refuses: field, value, pointer.</summary>
+    public static TheoryData<string, string, string> Types => new()
+    {
+        { "/services", "null", "/services" },
+        { "/services", "{}", "/services" },
+        { "/dataplane", "null", "/dataplane" },
+        { "/dataplane/hugepages", "null", "/dataplane/hugepages" },
+        { "/dataplane/workerCpus/0", "\"0\"", "/dataplane/workerCpus/0" },
+        { "/services/0/port", "\"80\"", "/services/0/port" },
+        { "/services/0/port", "80.5", "/services/0/port" },
+        { "/services/0/port", "99999999999", "/services/0/port" },
+        { "/services/0/address", "17", "/services/0/address" },
+        { "/services/0/servers/0/weight", "true", "/services/0/servers/0/weight" },
+        { "/services/0/wieght", "1", "/services/0/wieght" },
+        { "/services/0/servers/1/a~1b", "1", "/services/0/servers/1/a~1b" },
+        { "/services/1", """{"protocol":"tcp","port":80}""", "/services/1" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Values))]
+    public Task AValueThatIsNotAllowedIsRefused(string field, string value, string? pointer, string says) => AssertRefusedAsync(field, value, 422, pointer ?? field, says);
+
+    [Theory]
+    [MemberData(nameof(Types))]
+    public Task AValueOfAnotherTypeIsRefused(string field, string value, string pointer) => AssertRefusedAsync(field, value, 400, pointer, "JSON");
+
+    [Fact]
+    public async Task TheBaseOfTheseTestsIsGood() => Assert.Equal(200, (await bed.SendAsync(HttpMethod.Put, "v1/config", Base)).Status);
+
+    [Fact]
+    public Task MoreServersThanAMaglevTableHolds() => AssertRefusedAsync("/services/0/servers", Servers(251), 422, "/services/0/servers", "fewer than its Maglev table");
+
+    [Fact]
+    public async Task NoMoreServersThanAServiceMayHave()
+    {
+        JsonNode state = JsonNode.Parse(Base)!;
+        state["services"]![0]!.AsObject().Remove("maglevTableSize");
+        state["services"]![0]!["servers"] = JsonNode.Parse(Servers(8_193));
+        await AssertRefusedAsync(state, 422, "/services/0/servers", "at most 8192");
+    }
+
+    private static string Servers(int count) => $"[{string.Join(',', Enumerable.Range(0, count).Select(n => $$"""{"address":"172.16.{{100 + (n / 250)}}.{{1 + (n % 250)}}"}"""))}]";
+
+    private Task AssertRefusedAsync(string field, string value, int status, string pointer, string says)
+    {
+        JsonNode state = JsonNode.Parse(Base)!, at = state;
+        string[] steps = [.. field.Split('/')[1..].Select(s => s.Replace("~1", "/", StringComparison.Ordinal))];
+        foreach (string step in steps[..^1])
+        {
+            at = (at is JsonArray list ? list[int.Parse(step)] : at[step])!;
+        }
+
+        if (at is JsonArray array)
+        {
+            array[int.Parse(steps[^1])] = JsonNode.Parse(value);
+        }
+        else
+        {
+            at[steps[^1]] = JsonNode.Parse(value);
+        }
+
+        return AssertRefusedAsync(state, status, pointer, says);
+    }
+
+    private async Task AssertRefusedAsync(JsonNode state, int status, string pointer, string says)
+    {
+        Assert.Equal(200, (await bed.SendAsync(HttpMethod.Put, "v1/config", Base)).Status);
+        string before = await bed.GetAsync();
+        (int answered, string body, HttpResponseMessage answer) = await bed.SendAsync(HttpMethod.Put, "v1/config", state.ToJsonString());
+        Assert.True(answered == status, $"{answered}: {body}");
+        Assert.Equal("application/problem+json", answer.Content.Headers.ContentType?.MediaType);
+        Problem problem = JsonSerializer.Deserialize(body, ApiJson.Default.Problem)!;
+        Assert.Equal((status, pointer), (problem.Status, problem.Pointer));
+        Assert.Contains(says, problem.Title + problem.Detail, StringComparison.Ordinal);
+        Assert.Equal(before, await bed.GetAsync());
+    }
+}
