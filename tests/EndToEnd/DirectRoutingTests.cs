@@ -42,7 +42,7 @@ public sealed class DirectRoutingTests(RunningLab bed) : IClassFixture<RunningLa
     public void Only_the_Ethernet_addresses_change()
     {
         bed.Ipvsadm("-C");
-        bed.AddWebService();
+        bed.AddWebService("mh");
         IReadOnlyList<byte[]> frames;
         using (Capture capture = new(bed.Lab.Switch, "p-dir", "tcp port 80", bed.Lab.Folder))
         {
@@ -63,7 +63,7 @@ public sealed class DirectRoutingTests(RunningLab bed) : IClassFixture<RunningLa
     public void Answers_come_straight_from_the_real_servers()
     {
         bed.Ipvsadm("-C");
-        bed.AddWebService();
+        bed.AddWebService("mh");
         using Capture capture = new(bed.Lab.Client, "e0", "tcp src port 80", bed.Lab.Folder);
         using HttpLoad load = new(bed.Lab.Client, S1Lab.Vip, clients: 2, requests: 50);
         bed.AssertNoFailure(load.Join());
