@@ -14,6 +14,7 @@ public sealed class GoldenTests
         [DropReason.NeighbourQueueFull] = "tests/Unit/SlowPaths: needs many packets",
         [DropReason.TxFull] = "the device's", [DropReason.PuntRingFull] = "the rings'", [DropReason.InjectRingFull] = "the rings'",
         [DropReason.ExceptionPortFull] = "the kernel's", [DropReason.NoMbuf] = "the pool's", [DropReason.MultiSegment] = "the device's",
+        [DropReason.VipNotOwned] = "tests/Unit/SlowPaths: needs a lease that has run out",
         [DropReason.NoSnapshot] = "tests/Process: before the first snapshot",
     };
 

@@ -83,6 +83,28 @@ public sealed class ContentBuilder
         return slot;
     }
 
+    /// <summary>Puts all services and VIPs so far under a VRRP group.</summary>
+    public ContentBuilder Govern(ushort vrrpGroup)
+    {
+        Content.VrrpGroupsEnd = Math.Max(Content.VrrpGroupsEnd, vrrpGroup + 1u);
+        foreach (ref ServiceEntry service in CollectionsMarshal.AsSpan(Content.Services))
+        {
+            service.VrrpGroup = vrrpGroup;
+        }
+
+        foreach (ref LocalAddress4Entry local in CollectionsMarshal.AsSpan(Content.LocalAddresses4))
+        {
+            local.VrrpGroup = local.Kind == LocalAddressKind.Vip ? vrrpGroup : local.VrrpGroup;
+        }
+
+        foreach (ref LocalAddress6Entry local in CollectionsMarshal.AsSpan(Content.LocalAddresses6))
+        {
+            local.VrrpGroup = local.Kind == LocalAddressKind.Vip ? vrrpGroup : local.VrrpGroup;
+        }
+
+        return this;
+    }
+
     /// <summary>Next-hop slot of a neighbour, added once.</summary>
     public int NextHop(int interfaceId, string address)
     {

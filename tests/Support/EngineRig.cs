@@ -33,10 +33,11 @@ public sealed unsafe class EngineRig : IDisposable
         State->Flows6 = FlowTable6.Create(_flows6, flows);
         State->NowMs = 1_000_000;
         fixed (ulong* neighbours = Region.Neighbours)
+        fixed (ulong* leases = Region.Leases)
         fixed (WorkerBlock* block = &Region.Worker(0))
         fixed (ServerCounters* servers = Region.ServerCounters(0))
         {
-            EngineState.Initialize(State, neighbours, block, servers, portMacs.Length == 0 ? [ContentBuilder.Mac("02:00:00:00:00:01")] : portMacs);
+            EngineState.Initialize(State, neighbours, leases, block, servers, portMacs.Length == 0 ? [ContentBuilder.Mac("02:00:00:00:00:01")] : portMacs);
         }
     }
 

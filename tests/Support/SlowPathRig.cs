@@ -23,8 +23,9 @@ public sealed unsafe class SlowPathRig : ISlowPathHost, IDisposable
         _gate = new SnapshotGate(Region);
         _counters = (SlowPathCounters*)NativeMemory.AllocZeroed((nuint)sizeof(SlowPathCounters));
         fixed (ulong* words = Region.Neighbours)
+        fixed (ulong* leases = Region.Leases)
         {
-            _slowPath = new Forwarder.Engine.SlowPath(this, words, _counters, [ContentBuilder.Mac(MacText), ContentBuilder.Mac(MacText) + (1UL << 40)]);
+            _slowPath = new Forwarder.Engine.SlowPath(this, words, leases, _counters, [ContentBuilder.Mac(MacText), ContentBuilder.Mac(MacText) + (1UL << 40)]);
         }
 
         Publish(content);
@@ -35,6 +36,8 @@ public sealed unsafe class SlowPathRig : ISlowPathHost, IDisposable
     public long NowMs { get; private set; } = 1_000_000;
 
     public bool HasHost { get; set; } = true;
+
+    ulong ISlowPathHost.NowNs => (ulong)NowMs * 1_000_000;
 
     /// <summary>What lies in a packet's memory behind the frame.</summary>
     public byte Behind { get; init; }

@@ -113,8 +113,13 @@ static __rte_always_inline void ipv4(struct engine *e, struct burst *b, int i, c
         no_service(e, b, i, destination);
         return;
     }
+    const struct service *entry = &e->services[service];
+    if (entry->vrrp_group != 0 && e->leases[entry->vrrp_group] <= e->now_ns) {
+        drop(b, i, DROP_VIP_NOT_OWNED);
+        return;
+    }
     uint64_t key = load32(ip + 12) | (uint64_t)client_port << 32 | (uint64_t)service << 48;
-    uint32_t hash = (uint32_t)_mm_crc32_u64(e->services[service].hash_salt, key & 0xFFFFFFFFFFFFULL);
+    uint32_t hash = (uint32_t)_mm_crc32_u64(entry->hash_salt, key & 0xFFFFFFFFFFFFULL);
     rte_prefetch0(flow_first(&e->flows, hash));
     b->tcp_flags[i] = protocol == TCP ? l4[13] : 0;
     b->ip_version[i] = 4;

@@ -21,14 +21,14 @@ enum flow_state { FLOW_NONE, FLOW_SYN_RECEIVED, FLOW_ESTABLISHED, FLOW_FIN_WAIT,
 enum drop_reason {
     DROP_NONE, DROP_TRUNCATED, DROP_NOT_OUR_MAC, DROP_IP_VERSION, DROP_IPV4_HEADER, DROP_IP_LENGTH, DROP_IPV4_CHECKSUM,
     DROP_L4_HEADER, DROP_FRAGMENT, DROP_PROTOCOL, DROP_NO_SERVICE, DROP_NO_SERVER, DROP_TOO_BIG, DROP_TX_FULL,
-    DROP_PUNT_RING_FULL, DROP_NEIGHBOUR, DROP_MULTI_SEGMENT, DROP_NO_SNAPSHOT,
+    DROP_PUNT_RING_FULL, DROP_NEIGHBOUR, DROP_MULTI_SEGMENT, DROP_NO_SNAPSHOT, DROP_VIP_NOT_OWNED,
 };
 
 struct service_key { uint64_t value; uint32_t service, reserved; };
 struct service {
     uint32_t maglev_first, maglev_size, members_first, members_count, hash_salt;
     uint8_t valid, scheduler, protocol, ip_version;
-    uint16_t port, reserved;
+    uint16_t port, vrrp_group;
     uint32_t reserved2;
     uint64_t vip_high, vip_low;
 };
@@ -67,6 +67,8 @@ struct burst {
 };
 
 struct engine {
+    uint64_t *leases;                 /* by VRRP group: owned until, ns */
+    uint64_t now_ns;
     struct service_key *service_keys;
     int service_keys_log2;
     struct service *services;

@@ -30,6 +30,9 @@ public static class Limits
     /// <summary>Next hops (neighbours that packets are sent to). Slot 0 is never used.</summary>
     public const int NextHopsMax = 131_072;
 
+    /// <summary>VRRP groups of a director, all ports, VLANs and families together; number 0 means none.</summary>
+    public const int VrrpGroupsMax = 4_096;
+
     /// <summary>Weight of a real server, as IPVS has it. 0 means quiesced: no new flows.</summary>
     public const int WeightMax = 65_535;
 

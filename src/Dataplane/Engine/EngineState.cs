@@ -16,6 +16,12 @@ public unsafe struct EngineState
     public FlowTable6 Flows6;
     /// <summary>Neighbour words by next-hop slot; written by housekeeping.</summary>
     public ulong* Neighbours;
+    /// <summary>Lease words by VRRP group, see <see cref="Region.Leases"/>.</summary>
+    public ulong* Leases;
+    /// <summary>CLOCK_MONOTONIC in ns at the start of the turn; kept only while <see cref="UsesLeases"/>.</summary>
+    public ulong NowNs;
+    /// <summary>1 if VIPs of the snapshot belong to VRRP groups.</summary>
+    public uint UsesLeases;
     /// <summary>The worker's counters and drop reasons.</summary>
     public WorkerBlock* Block;
     /// <summary>The worker's counters by server slot.</summary>
@@ -32,9 +38,10 @@ public unsafe struct EngineState
     public fixed ulong PortMac[Limits.PortsMax];
 
     /// <summary>Sets up what does not change while the worker runs. Flow tables must be made already.</summary>
-    public static void Initialize(EngineState* state, ulong* neighbours, WorkerBlock* block, ServerCounters* servers, ReadOnlySpan<ulong> portMacs)
+    public static void Initialize(EngineState* state, ulong* neighbours, ulong* leases, WorkerBlock* block, ServerCounters* servers, ReadOnlySpan<ulong> portMacs)
     {
         state->Neighbours = neighbours;
+        state->Leases = leases;
         state->Block = block;
         state->Servers = servers;
         FlowStates.Fill(state->NextState);
@@ -61,6 +68,7 @@ public unsafe struct EngineState
     public static void UseSnapshot(EngineState* state, in SnapshotView view)
     {
         state->View = view;
+        state->UsesLeases = view.Header->VrrpGroupsEnd != 0 ? 1u : 0;
         FlowTimeouts timeouts = view.Header->Timeouts;
         state->TimeoutMs[(int)FlowState.SynReceived] = timeouts.TcpSynReceivedMs;
         state->TimeoutMs[(int)FlowState.Established] = timeouts.TcpEstablishedMs;
@@ -68,6 +76,10 @@ public unsafe struct EngineState
         state->TimeoutMs[(int)FlowState.Close] = timeouts.TcpCloseMs;
         state->TimeoutMs[(int)FlowState.Udp] = timeouts.UdpMs;
     }
+
+    /// <summary>Whether VIPs of a VRRP group are this director's now; those of no group (0) always are.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly bool Owns(uint group) => group == 0 || Volatile.Read(ref Leases[group]) > NowNs;
 
     /// <summary>Deadline of a flow that is in a state now. Rounded to <see cref="DeadlineGrainMs"/>, so that a busy flow is not written with every packet.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -44,12 +44,12 @@ public sealed class LayoutTests
         RegionLayout layout = new(3, 1 << 20);
         long[] starts =
         [
-            0, RegionLayout.ProcessOffset, RegionLayout.FlowQueryOffset, RegionLayout.PortsOffset, RegionLayout.NeighboursOffset, RegionLayout.WorkersOffset,
+            0, RegionLayout.ProcessOffset, RegionLayout.FlowQueryOffset, RegionLayout.PortsOffset, RegionLayout.NeighboursOffset, RegionLayout.LeasesOffset, RegionLayout.WorkersOffset,
             layout.ServerCountersOffset, layout.SnapshotsOffset, layout.TotalBytes,
         ];
         long[] sizes =
         [
-            RegionHeader.SizeBytes, ProcessBlock.SizeBytes, FlowQueryBlock.SizeBytes, (long)PortBlock.SizeBytes * Limits.PortsMax, sizeof(ulong) * (long)Limits.NextHopsMax,
+            RegionHeader.SizeBytes, ProcessBlock.SizeBytes, FlowQueryBlock.SizeBytes, (long)PortBlock.SizeBytes * Limits.PortsMax, sizeof(ulong) * (long)Limits.NextHopsMax, sizeof(ulong) * (long)Limits.VrrpGroupsMax,
             3L * WorkerBlock.SizeBytes, 3L * Limits.ServersMax * ServerCounters.SizeBytes, 3L << 20,
         ];
         for (int i = 0; i < sizes.Length; i++)

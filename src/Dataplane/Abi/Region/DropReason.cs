@@ -64,4 +64,6 @@ public enum DropReason : byte
     NoSnapshot = 27,
     /// <summary>Larger than the egress interface's MTU.</summary>
     TooBig = 28,
+    /// <summary>For a VIP whose VRRP group this director does not own (it is backup, or its lease has run out).</summary>
+    VipNotOwned = 30,
 }

@@ -41,6 +41,12 @@ public sealed unsafe class Region : IDisposable
     public Span<ulong> Neighbours => new(_start + RegionLayout.NeighboursOffset, Limits.NextHopsMax);
 
     /// <summary>
+    /// The lease words by VRRP group, written by control: the group's VIPs are this director's until then (CLOCK_MONOTONIC,
+    /// ns); 0 = not. A word that is not renewed runs out by itself.
+    /// </summary>
+    public Span<ulong> Leases => new(_start + RegionLayout.LeasesOffset, Limits.VrrpGroupsMax);
+
+    /// <summary>
     /// Opens the region's file, or makes it when there is none. A file of other dimensions or another version is refused:
     /// it may be in use by the other process.
     /// </summary>

@@ -21,8 +21,11 @@ public readonly record struct RegionLayout(int WorkerCount, long SnapshotSlotByt
     /// <summary>Offset of the neighbour words (ulong, by next-hop slot).</summary>
     public static long NeighboursOffset => PortsOffset + ((long)Limits.PortsMax * PortBlock.SizeBytes);
 
+    /// <summary>Offset of the lease words (ulong, by VRRP group).</summary>
+    public static long LeasesOffset => NeighboursOffset + (Limits.NextHopsMax * sizeof(ulong));
+
     /// <summary>Offset of the first <see cref="WorkerBlock"/>.</summary>
-    public static long WorkersOffset => NeighboursOffset + (Limits.NextHopsMax * sizeof(ulong));
+    public static long WorkersOffset => LeasesOffset + (Limits.VrrpGroupsMax * sizeof(ulong));
 
     /// <summary>Offset of the first worker's <see cref="ServerCounters"/>.</summary>
     public long ServerCountersOffset => WorkersOffset + ((long)WorkerCount * WorkerBlock.SizeBytes);

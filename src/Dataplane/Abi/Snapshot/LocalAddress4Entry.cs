@@ -7,7 +7,7 @@ namespace Forwarder.Abi;
 public struct LocalAddress4Entry
 {
     /// <summary>Size in bytes.</summary>
-    public const int SizeBytes = 8;
+    public const int SizeBytes = 12;
     /// <summary>Interface value that stands for all interfaces.</summary>
     public const ushort AnyInterface = 0xFFFF;
     /// <summary>The address, network byte order as in memory.</summary>
@@ -18,4 +18,6 @@ public struct LocalAddress4Entry
     public LocalAddressKind Kind;
     /// <summary>Padding.</summary>
     public byte Reserved;
+    /// <summary>VRRP group of a VIP, 0 = none.</summary>
+    public ushort VrrpGroup;
 }

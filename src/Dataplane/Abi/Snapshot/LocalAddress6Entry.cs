@@ -16,4 +16,6 @@ public struct LocalAddress6Entry
     public LocalAddressKind Kind;
     /// <summary>Padding.</summary>
     public byte Reserved;
+    /// <summary>VRRP group of a VIP, 0 = none.</summary>
+    public ushort VrrpGroup;
 }

@@ -28,8 +28,8 @@ public struct ServiceEntry
     public byte IpVersion;
     /// <summary>Port, network byte order as it lies in memory.</summary>
     public ushort Port;
-    /// <summary>Padding.</summary>
-    public ushort Reserved;
+    /// <summary>VRRP group of the VIP, see <see cref="Region.Leases"/>; 0 = none.</summary>
+    public ushort VrrpGroup;
     /// <summary>Padding.</summary>
     public uint Reserved2;
     /// <summary>VIP; an IPv4 address is in the low four bytes of <see cref="VipHigh"/> as they lie in memory.</summary>

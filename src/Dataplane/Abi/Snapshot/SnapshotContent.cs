@@ -6,6 +6,9 @@ public sealed class SnapshotContent
     /// <summary>Default time-outs.</summary>
     public FlowTimeouts Timeouts { get; set; } = FlowTimeouts.Default;
 
+    /// <summary>One more than the highest VRRP group in use, 0 = none.</summary>
+    public uint VrrpGroupsEnd { get; set; }
+
     /// <summary>Interfaces by id.</summary>
     public List<InterfaceEntry> Interfaces { get; } = [];
 

@@ -31,4 +31,6 @@ public enum SnapshotFault : uint
     NextHop = 12,
     /// <summary>A Maglev entry is not an index into the service's members.</summary>
     Maglev = 13,
+    /// <summary>A VRRP group is not below the header's number, or that is too large.</summary>
+    VrrpGroup = 16,
 }

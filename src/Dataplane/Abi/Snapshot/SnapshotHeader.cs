@@ -10,7 +10,7 @@ public struct SnapshotHeader
     /// <summary>"FWDSNAP1" as a little-endian number.</summary>
     public const ulong MagicValue = 0x3150_414E_5344_5746;
     /// <summary>Version of the layout below; raised with each change.</summary>
-    public const uint CurrentVersion = 1;
+    public const uint CurrentVersion = 2;
     /// <summary>Arrays in a snapshot: one per <see cref="SectionId"/>.</summary>
     public const int SectionCount = 10;
 
@@ -28,6 +28,8 @@ public struct SnapshotHeader
     public ulong Checksum;
     /// <summary>Default time-outs, see <see cref="Abi.FlowTimeouts"/>.</summary>
     public FlowTimeouts Timeouts;
+    /// <summary>VRRP groups that VIPs belong to are below this number; 0 = no VIP belongs to a group.</summary>
+    public uint VrrpGroupsEnd;
     /// <summary>Where the arrays are.</summary>
     public SectionArray Sections;
 

@@ -96,6 +96,12 @@ public static unsafe class SnapshotVerifier
     private static SnapshotFault VerifyHashTables(in SnapshotView view, out uint index)
     {
         index = 0;
+        uint groupsEnd = view.Header->VrrpGroupsEnd;
+        if (groupsEnd > Limits.VrrpGroupsMax)
+        {
+            return SnapshotFault.VrrpGroup;
+        }
+
         for (SectionId id = SectionId.LocalAddresses4; id <= SectionId.ServiceKeys6; id++)
         {
             uint count = view.Header->Sections[(int)id].Count;
@@ -111,11 +117,21 @@ public static unsafe class SnapshotVerifier
         for (int i = 0; i < 1 << view.LocalAddresses4Log2; i++)
         {
             empty4 |= view.LocalAddresses4[i].Kind == LocalAddressKind.None;
+            if (!IsGroup(view.LocalAddresses4[i].VrrpGroup, groupsEnd))
+            {
+                index = (uint)i;
+                return SnapshotFault.VrrpGroup;
+            }
         }
 
         for (int i = 0; i < 1 << view.LocalAddresses6Log2; i++)
         {
             empty6 |= view.LocalAddresses6[i].Kind == LocalAddressKind.None;
+            if (!IsGroup(view.LocalAddresses6[i].VrrpGroup, groupsEnd))
+            {
+                index = (uint)i;
+                return SnapshotFault.VrrpGroup;
+            }
         }
 
         for (int i = 0; i < 1 << view.ServiceKeys4Log2; i++)
@@ -140,6 +156,8 @@ public static unsafe class SnapshotVerifier
 
         return empty4 && empty6 && emptyKey4 && emptyKey6 ? SnapshotFault.None : SnapshotFault.HashTable;
     }
+
+    private static bool IsGroup(ushort group, uint groupsEnd) => group == 0 || group < groupsEnd;
 
     private static bool IsService(in SnapshotView view, uint slot, byte ipVersion) =>
         slot != 0 && slot < (uint)view.ServiceCount && view.Services[slot].Valid == 1 && view.Services[slot].IpVersion == ipVersion;
@@ -209,6 +227,11 @@ public static unsafe class SnapshotVerifier
                 || (ulong)service.MembersFirst + service.MembersCount > memberCount || (ulong)service.MaglevFirst + service.MaglevSize > maglevCount)
             {
                 return SnapshotFault.Service;
+            }
+
+            if (!IsGroup(service.VrrpGroup, view.Header->VrrpGroupsEnd))
+            {
+                return SnapshotFault.VrrpGroup;
             }
 
             for (uint m = 0; m < service.MembersCount; m++)

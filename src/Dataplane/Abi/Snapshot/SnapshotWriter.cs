@@ -50,6 +50,7 @@ public static class SnapshotWriter
             Version = SnapshotHeader.CurrentVersion,
             HeaderBytes = (uint)Unsafe.SizeOf<SnapshotHeader>(),
             Timeouts = content.Timeouts,
+            VrrpGroupsEnd = content.VrrpGroupsEnd,
         };
         long offset = header.HeaderBytes;
         Place(ref header, SectionId.Interfaces, content.Interfaces.Count, ref offset);

@@ -95,7 +95,7 @@ internal sealed unsafe class Announcements(NeighbourMessages messages, Multicast
 
     private int Announce4(in InterfaceEntry entry, in LocalAddress4Entry address)
     {
-        if (address.Kind != LocalAddressKind.Vip || _onlyReports)
+        if (address.Kind != LocalAddressKind.Vip || address.VrrpGroup != 0 || _onlyReports) // a group's owner announces its VIPs
         {
             return 0;
         }
@@ -113,7 +113,7 @@ internal sealed unsafe class Announcements(NeighbourMessages messages, Multicast
         }
 
         int sent = Report(entry, address.Low);
-        if (address.Kind == LocalAddressKind.Vip && !_onlyReports)
+        if (address.Kind == LocalAddressKind.Vip && address.VrrpGroup == 0 && !_onlyReports)
         {
             messages.SendAdvertisement(entry, portMacs[entry.Port], address.High, address.Low);
             sent++;

@@ -5,6 +5,9 @@ namespace Forwarder.Engine;
 /// <summary>The slow path's doors. A packet handle that is passed in is given away.</summary>
 public unsafe interface ISlowPathHost
 {
+    /// <summary>CLOCK_MONOTONIC in ns.</summary>
+    ulong NowNs { get; }
+
     /// <summary>An empty packet with room for at least 1,514 bytes, or false when there is none.</summary>
     bool TryAllocate(out ulong packet, out byte* frame);
 

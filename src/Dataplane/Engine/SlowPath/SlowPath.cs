@@ -17,12 +17,14 @@ public sealed unsafe class SlowPath
     private readonly NeighbourTable _neighbours;
     private readonly NeighbourMessages _messages;
     private readonly Announcements _announcements;
+    private readonly ulong* _leases;
     private SnapshotView _view;
 
     /// <summary>A slow path for ports of these MAC addresses (first byte lowest).</summary>
-    public SlowPath(ISlowPathHost host, ulong* neighbourWords, SlowPathCounters* counters, ReadOnlySpan<ulong> portMacs)
+    public SlowPath(ISlowPathHost host, ulong* neighbourWords, ulong* leases, SlowPathCounters* counters, ReadOnlySpan<ulong> portMacs)
     {
         _host = host;
+        _leases = leases;
         Counters = counters;
         _portMacs = portMacs.ToArray();
         _neighbours = new NeighbourTable(this, host, neighbourWords);
@@ -136,9 +138,16 @@ public sealed unsafe class SlowPath
             Counters->ArpHeard++;
             _host.OfferToHost(p.Packet, p.Frame, p.Length, p.Port); // the host asks for itself, too
         }
-        else if (operation == NeighbourMessages.ArpRequest && sender != target && IsLocal4(target, p.Interface))
+        else if (operation == NeighbourMessages.ArpRequest && sender != target && IsLocal4(target, p.Interface, out uint group))
         {
-            _messages.AnswerArp(p, _portMacs[p.Port]);
+            if (Owns(group))
+            {
+                _messages.AnswerArp(p, _portMacs[p.Port]);
+            }
+            else
+            {
+                _host.Release(p.Packet); // the group's owner answers
+            }
         }
         else
         {
@@ -158,6 +167,12 @@ public sealed unsafe class SlowPath
         if (IsForAll(p))
         {
             _host.Drop(p.Packet, DropReason.NotOurMac);
+            return;
+        }
+
+        if (!Owns(local.VrrpGroup))
+        {
+            _host.Drop(p.Packet, DropReason.VipNotOwned);
             return;
         }
 
@@ -204,6 +219,10 @@ public sealed unsafe class SlowPath
         {
             _host.Drop(p.Packet, DropReason.NotOurMac);
         }
+        else if (!Owns(local.VrrpGroup))
+        {
+            _host.Drop(p.Packet, DropReason.VipNotOwned);
+        }
         else if (!isIcmp || Checksum.Fold(Checksum.Sum(icmp, payloadBytes, Checksum.PseudoHeader6(ip, payloadBytes, Wire.Icmpv6))) != 0)
         {
             _host.Drop(p.Packet, ip[6] == Wire.Icmpv6 ? DropReason.IcmpBad : DropReason.IcmpUnsupported);
@@ -249,9 +268,13 @@ public sealed unsafe class SlowPath
             _neighbours.Learn(*(ulong*)(ip + 8), *(ulong*)(ip + 16), p.Interface, mac, p.NowMs);
         }
 
-        if (IsLocal6(high, low, p.Interface, p.Port))
+        if (IsLocal6(high, low, p.Interface, p.Port, out uint group) && Owns(group))
         {
             _messages.AnswerSolicitation(p, high, low, _portMacs[p.Port]);
+        }
+        else if (group != 0)
+        {
+            _host.Release(p.Packet); // the group's owner answers
         }
         else
         {
@@ -274,12 +297,22 @@ public sealed unsafe class SlowPath
         }
     }
 
-    private bool IsLocal4(uint address, int interfaceId) =>
-        _view.TryFindLocal4(address, out LocalAddress4Entry local) && (local.Interface == LocalAddress4Entry.AnyInterface || local.Interface == interfaceId);
+    /// <summary>As in <see cref="EngineState.Owns"/>, with a clock read now.</summary>
+    private bool Owns(uint group) => group == 0 || Volatile.Read(ref _leases[group]) > _host.NowNs;
 
-    private bool IsLocal6(ulong high, ulong low, int interfaceId, int port) =>
-        (_view.TryFindLocal6(high, low, out LocalAddress6Entry local) && (local.Interface == LocalAddress4Entry.AnyInterface || local.Interface == interfaceId))
-        || (high == NeighbourMessages.LinkLocalHigh && low == NeighbourMessages.LinkLocalLow(_portMacs[port]));
+    private bool IsLocal4(uint address, int interfaceId, out uint vrrpGroup)
+    {
+        bool found = _view.TryFindLocal4(address, out LocalAddress4Entry local) && (local.Interface == LocalAddress4Entry.AnyInterface || local.Interface == interfaceId);
+        vrrpGroup = found ? local.VrrpGroup : 0u;
+        return found;
+    }
+
+    private bool IsLocal6(ulong high, ulong low, int interfaceId, int port, out uint vrrpGroup)
+    {
+        bool found = _view.TryFindLocal6(high, low, out LocalAddress6Entry local) && (local.Interface == LocalAddress4Entry.AnyInterface || local.Interface == interfaceId);
+        vrrpGroup = found ? local.VrrpGroup : 0u;
+        return found || (high == NeighbourMessages.LinkLocalHigh && low == NeighbourMessages.LinkLocalLow(_portMacs[port]));
+    }
 
     private int FindInterface(int port, ushort vlan)
     {

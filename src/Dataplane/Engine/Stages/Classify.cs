@@ -114,8 +114,15 @@ public static unsafe class Classify
             return;
         }
 
+        ServiceEntry* entry = state->View.Services + service;
+        if (!state->Owns(entry->VrrpGroup))
+        {
+            burst->Drop(i, DropReason.VipNotOwned);
+            return;
+        }
+
         ulong key = FlowTable4.Key(*(uint*)(ip + 12), clientPort, service);
-        uint hash = FlowTable4.Hash(state->View.Services[service].HashSalt, key);
+        uint hash = FlowTable4.Hash(entry->HashSalt, key);
         Sse.Prefetch0(state->Flows4.First(hash));
         burst->TcpFlags[i] = protocol == Wire.Tcp ? l4[13] : (byte)0;
         burst->IpVersion[i] = 4;
@@ -263,8 +270,15 @@ public static unsafe class Classify
             return;
         }
 
+        ServiceEntry* entry = state->View.Services + service;
+        if (!state->Owns(entry->VrrpGroup))
+        {
+            burst->Drop(i, DropReason.VipNotOwned);
+            return;
+        }
+
         ushort clientPort = *(ushort*)l4;
-        uint hash = FlowTable6.Hash(state->View.Services[service].HashSalt, *(ulong*)(ip + 8), *(ulong*)(ip + 16), clientPort);
+        uint hash = FlowTable6.Hash(entry->HashSalt, *(ulong*)(ip + 8), *(ulong*)(ip + 16), clientPort);
         FlowTable6.Entry* bucket = state->Flows6.First(hash);
         Sse.Prefetch0(bucket);
         Sse.Prefetch0(bucket + 2);

@@ -38,7 +38,7 @@ public sealed unsafe class Housekeeping
         ProcessBlock* process = (ProcessBlock*)Unsafe.AsPointer(ref region.Process);
         _host = new SlowPathHost(native, launcher.Pools, launcher.Ports, launcher.Workers[0], &process->Drops, &process->SlowPath);
         ulong[] macs = [.. launcher.Ports.Select(p => p.Mac)];
-        _slowPath = new SlowPath(_host, (ulong*)(region.Start + RegionLayout.NeighboursOffset), &process->SlowPath, macs);
+        _slowPath = new SlowPath(_host, (ulong*)(region.Start + RegionLayout.NeighboursOffset), (ulong*)(region.Start + RegionLayout.LeasesOffset), &process->SlowPath, macs);
         _queries = new FlowQueries(region, launcher.Workers);
         _log = new Log(native);
         string[] names = [.. config.Ports.Select(p => p.Name)];

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Forwarder.Abi;
 using Forwarder.Engine;
 
@@ -7,6 +8,9 @@ namespace Forwarder.Dataplane;
 public sealed unsafe class SlowPathHost(Native native, MbufPools pools, DataplanePort[] ports, WorkerContext* worker, DropCounters* drops, SlowPathCounters* counters) : ISlowPathHost
 {
     private readonly void* _pool = pools.Of(-1);
+
+    /// <inheritdoc/>
+    public ulong NowNs => (ulong)Stopwatch.GetTimestamp();
 
     /// <inheritdoc/>
     public bool TryAllocate(out ulong packet, out byte* frame)

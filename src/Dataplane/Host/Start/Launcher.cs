@@ -206,6 +206,7 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
         EngineState.Initialize(
             &w->Engine,
             (ulong*)(region.Start + RegionLayout.NeighboursOffset),
+            (ulong*)(region.Start + RegionLayout.LeasesOffset),
             block,
             (ServerCounters*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(region.ServerCounters(index))),
             new ReadOnlySpan<ulong>(macs, Ports.Length));

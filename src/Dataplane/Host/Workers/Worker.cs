@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 using Forwarder.Abi;
@@ -62,6 +63,11 @@ public static unsafe class Worker
         if (word != w->SnapshotWord)
         {
             TakeUp(w, word);
+        }
+
+        if (w->Engine.UsesLeases != 0)
+        {
+            w->Engine.NowNs = (ulong)Stopwatch.GetTimestamp(); // a lease is worth nothing against an old clock
         }
 
         if (++w->TurnsSinceClock >= ClockEveryTurns || w->IdleTurns != 0)

@@ -1,0 +1,100 @@
+using Forwarder.Abi;
+using Forwarder.Engine;
+using Forwarder.TestSupport;
+
+namespace Forwarder.Unit.Tests.SlowPaths;
+
+/// <summary>VIPs of a VRRP group: answered for and forwarded while the lease lasts, silent and counted after it.</summary>
+public sealed unsafe class LeaseTests : IDisposable
+{
+    private const string Own = "10.0.0.2", Vip = "10.0.0.100", Client = "10.0.0.50", Own6 = "2001:db8::2", Vip6 = "2001:db8::100", Client6 = "2001:db8::50";
+    private const ulong ClientMac = 0x3200_0000_0002;
+    private const ushort Group = 7;
+    private readonly SlowPathRig _slowPath;
+    private readonly EngineRig _worker = new();
+
+    public LeaseTests()
+    {
+        ContentBuilder builder = new();
+        ushort lan = builder.Interface(0, 0, Own);
+        builder.Local(Own6, LocalAddressKind.Own, lan);
+        builder.Service(Vip, 80, Wire.Tcp, servers: [(lan, "10.0.0.11", 1)]);
+        builder.Service(Vip6, 80, Wire.Tcp, servers: [(lan, "2001:db8::11", 1)]);
+        builder.Govern(Group);
+        _slowPath = new SlowPathRig(builder.Content);
+        _worker.Publish(builder.Content);
+        _worker.ResolveAll(builder.Content);
+    }
+
+    public void Dispose()
+    {
+        Assert.Equal(0, _slowPath.Held);
+        _slowPath.Dispose();
+        _worker.Dispose();
+    }
+
+    [Theory]
+    [InlineData(0, false)]      // never owned
+    [InlineData(1, true)]       // a nanosecond to go
+    [InlineData(-1, false)]     // run out
+    public void AnswersAndForwardsWhileTheLeaseLasts(int untilNs, bool owned)
+    {
+        ulong nowNs = (ulong)_slowPath.NowMs * 1_000_000;
+        ulong until = untilNs == 0 ? 0 : nowNs + (ulong)untilNs;
+        _slowPath.Region.Leases[Group] = until;
+        _worker.Region.Leases[Group] = until;
+        _worker.State->NowNs = nowNs;
+
+        _slowPath.Punt(Messages.Arp(1, Client, Vip, ClientMac, 0));
+        _slowPath.Punt(Solicitation(Vip6));
+        Assert.Equal(owned ? 2 : 0, _slowPath.Sent.Count);
+        Assert.Empty(_slowPath.ToTheHost);
+        Assert.Empty(_slowPath.Drops);
+
+        _slowPath.Punt(Messages.Echo4(Client, Vip));
+        _slowPath.Punt(Messages.Icmpv6(Client6, Vip6, ClientMac, [128, 0, 0, 0, 0, 1, 0, 1]));
+        Assert.Equal(owned ? 4 : 0, _slowPath.Sent.Count);
+        Assert.Equal(owned ? [] : [DropReason.VipNotOwned, DropReason.VipNotOwned], _slowPath.Drops);
+
+        _worker.Run(0, Frames.L4(Client, 4000, Vip, 80), Frames.L4(Client6, 4000, Vip6, 80));
+        for (int i = 0; i < 2; i++)
+        {
+            Assert.Equal(owned ? Verdict.Forward : Verdict.Drop, _worker.Burst->VerdictOf(i));
+            Assert.True(owned || _worker.Burst->Reason[i] == (byte)DropReason.VipNotOwned);
+        }
+    }
+
+    [Fact]
+    public void OwnAddressesAnswerAlways()
+    {
+        _slowPath.Punt(Messages.Arp(1, Client, Own, ClientMac, 0));
+        _slowPath.Punt(Solicitation(Own6));
+        Assert.Equal(2, _slowPath.Sent.Count);
+    }
+
+    [Fact]
+    public void TheDataplaneDoesNotAnnounceAddressesOfAGroup()
+    {
+        _slowPath.Region.Leases[Group] = ulong.MaxValue;
+        _slowPath.Pass(5_000);
+        byte[] vip = System.Net.IPAddress.Parse(Vip).GetAddressBytes(), vip6 = System.Net.IPAddress.Parse(Vip6).GetAddressBytes();
+        Assert.DoesNotContain(_slowPath.Sent, s => s.Frame.AsSpan(28, 4).SequenceEqual(vip) || (s.Frame[54] == 136 && s.Frame.AsSpan(62, 16).SequenceEqual(vip6)));
+    }
+
+    [Fact]
+    public void AFlowStaysWarmWhileTheGroupIsAway()
+    {
+        _worker.State->NowNs = 10;
+        _worker.Region.Leases[Group] = 11;
+        _worker.Run(0, Frames.L4(Client, 4000, Vip, 80, tcpFlags: Wire.Syn));
+        _worker.Region.Leases[Group] = 0;
+        _worker.Run(0, Frames.L4(Client, 4000, Vip, 80));
+        Assert.Equal(Verdict.Drop, _worker.Burst->VerdictOf(0));
+        _worker.Region.Leases[Group] = 11;
+        _worker.Run(0, Frames.L4(Client, 4000, Vip, 80));
+        Assert.Equal(Verdict.Forward, _worker.Burst->VerdictOf(0));
+        Assert.Equal(1UL, _worker.Counters.FlowsCreated);
+    }
+
+    private static byte[] Solicitation(string target) => Messages.Nd(135, Client6, target, target, ClientMac, 1);
+}
