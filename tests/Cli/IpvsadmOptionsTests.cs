@@ -12,6 +12,8 @@ public sealed class IpvsadmOptionsTests
     [InlineData("--add-server --tcp-service=172.16.58.1:80 -r 172.16.58.7 -g -w 2", 'a')]
     [InlineData("-d -u [fd16::100]:53 -r [fd16::7]:53", 'd')]
     [InlineData("-Z -t 172.16.58.1:80", 'Z')]
+    [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7 --ipip", 'a')]
+    [InlineData("-e -t 172.16.58.1:80 -r 172.16.58.7 -i -w 3", 'e')]
     [InlineData("-S -n", 'S')]
     [InlineData("--set 900 120 300", '5')]
     public void TakesWhatIpvsadmTakes(string line, char command) => Assert.Equal(command, Parse(line).Command);
@@ -29,7 +31,6 @@ public sealed class IpvsadmOptionsTests
     [InlineData("-A -f 1", "-f is not available")]
     [InlineData("-A -t 172.16.58.1:80 -p 360", "-p is not available")]
     [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7 -m", "-m is not available")]
-    [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7 --ipip", "--ipip is not available")]
     [InlineData("-L --thresholds", "--thresholds is not available")]
     public void WhatIsNotAvailableIsNamed(string line, string message) => Refused(line, message);
 
@@ -45,6 +46,7 @@ public sealed class IpvsadmOptionsTests
     [InlineData("-a -t 172.16.58.1:80 -r 1", "illegal address or port in -r 1")]
     [InlineData("-A -t 172.16.58.1:65536", "illegal address or port")]
     [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7 -w -1", "illegal weight")]
+    [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7 -g -i", "multiple packet-forwarding methods")]
     [InlineData("-L --nonsense", "unrecognized option")]
     [InlineData("-A -t", "needs a value")]
     [InlineData("--set 900", "timeout values")]

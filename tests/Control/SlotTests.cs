@@ -81,12 +81,12 @@ public sealed class SlotTests
 
     private static int SlotOf(SnapshotCompiler compiler, int server)
     {
-        Assert.True(compiler.Servers.TryFind((s_key, Rip(server)), out int slot));
+        Assert.True(compiler.Servers.TryFind(new ServerKey(s_key, Rip(server), s_key.Port), out int slot));
         return slot;
     }
 
     private static IPAddress Rip(int number) => IPAddress.Parse($"10.0.0.{number}");
 
     private static DirectorModel Model(params int[] servers) =>
-        new([s_lan], FlowTimeouts.Default, [new ServiceModel(s_key, Scheduler.Wlc, 251, [.. servers.Select(n => new ServerModel(Rip(n), 80, 1, 0))])]);
+        new([s_lan], FlowTimeouts.Default, [new ServiceModel(s_key, Scheduler.Wlc, 251, [.. servers.Select(n => new ServerModel(Rip(n), 80, 1, 0, ForwardingMethod.DirectRouting, Rip(n)))])]);
 }

@@ -51,8 +51,10 @@ public sealed unsafe class Director : IDisposable
                 return [$"drop {(DropReason)_worker.Burst->Reason[0]}"];
             case Verdict.Wait:
                 return ["wait"];
+            case Verdict.Refuse:
+                return Handed(frame, s => s.Refuse(_worker.Frame(0).ToArray(), (DropReason)_worker.Burst->Reason[0], (int)_worker.Burst->NextHop[0], port));
             default:
-                return Punt(port, frame);
+                return Handed(frame, s => s.Punt(frame, port));
         }
     }
 
@@ -63,12 +65,12 @@ public sealed unsafe class Director : IDisposable
         _slowPath?.Dispose();
     }
 
-    private List<string> Punt(int port, byte[] frame)
+    private List<string> Handed(byte[] frame, Action<SlowPathRig> hand)
     {
         _slowPath!.Sent.Clear();
         _slowPath.Drops.Clear();
         _slowPath.ToTheHost.Clear();
-        _slowPath.Punt(frame, port);
+        hand(_slowPath);
         return
         [
             .. _slowPath.Sent.Select(s => Sent(s.Port, s.Frame)),

@@ -105,6 +105,20 @@ public sealed class ContentBuilder
         return this;
     }
 
+    /// <summary>Puts a server, added with its service, behind a tunnel from this own address.</summary>
+    public ContentBuilder Tunnel(int server, string source)
+    {
+        ServerEntry entry = Content.Servers[server];
+        NextHopEntry hop = Content.NextHops[(int)entry.NextHop];
+        (ulong high, ulong low) = Words(source);
+        entry.Method = ForwardingMethod.Tunnel;
+        entry.MtuBytes -= (ushort)(hop.IpVersion == 4 ? 20 : 40);
+        entry.Target = (uint)Content.Targets.Count;
+        Content.Targets.Add(TargetEntry.Tunnel(hop.IpVersion, hop.High, hop.Low, high, low));
+        Content.Servers[server] = entry;
+        return this;
+    }
+
     /// <summary>Next-hop slot of a neighbour, added once.</summary>
     public int NextHop(int interfaceId, string address)
     {

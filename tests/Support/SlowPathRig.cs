@@ -75,6 +75,13 @@ public sealed unsafe class SlowPathRig : ISlowPathHost, IDisposable
         _slowPath.HandleFrame(packet, (byte*)packet, frame.Length, port, NowMs);
     }
 
+    /// <summary>A packet that a worker would not pass on.</summary>
+    public void Refuse(byte[] frame, DropReason reason, int mtuBytes, int port = 0)
+    {
+        ulong packet = Allocate(frame);
+        _slowPath.HandleRefused(packet, (byte*)packet, frame.Length, port, reason, mtuBytes, NowMs);
+    }
+
     /// <summary>A packet that waits for a next hop.</summary>
     public void Wait(byte[] frame, uint nextHop)
     {

@@ -3,15 +3,15 @@ namespace Forwarder.Api;
 /// <summary>A real server of a virtual service. Its id in paths is "172.16.58.7:80" or "[fd20::101]:80".</summary>
 public sealed record RealServer
 {
-    /// <summary>RIP, of the same family as the VIP.</summary>
+    /// <summary>RIP, of the same family as the VIP; behind a tunnel it may be of the other one.</summary>
     public required string Address { get; init; }
 
-    /// <summary>Port; null or 0 = that of the service. Direct routing cannot translate it: another value is refused.</summary>
+    /// <summary>Port; null or 0 = that of the service. Only NAT translates it: with other methods another value is refused.</summary>
     public int? Port { get; set; }
 
     /// <summary>Weight 0 to 65,535; 0 = no new flows.</summary>
     public int Weight { get; set; } = 1;
 
-    /// <summary>Forwarding method: "dr".</summary>
+    /// <summary>Forwarding method: "dr" (direct routing) or "tunnel" (IPIP).</summary>
     public string Method { get; set; } = "dr";
 }

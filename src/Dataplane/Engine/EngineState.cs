@@ -28,6 +28,8 @@ public unsafe struct EngineState
     public ServerCounters* Servers;
     /// <summary>Time of this turn in ms; wraps.</summary>
     public uint NowMs;
+    /// <summary>Identification of the last outer IPv4 header that was made.</summary>
+    public ushort TunnelId;
     /// <summary>Where the sweep goes on, and when it was last paid.</summary>
     public uint SweepBucket4, SweepBucket6, SweepMs;
     /// <summary>Idle time-out by <see cref="FlowState"/>, in ms.</summary>

@@ -80,7 +80,8 @@ public sealed class HandOverTests : IDisposable
         SnapshotPublisher publisher = new(_region);
         bool stop = false;
         long torn = 0, turns = 0;
-        Task gate = Task.Run(() =>
+        // Threads of their own: on a busy machine the pool may not have one for each.
+        Task gate = Task.Factory.StartNew(() =>
         {
             SnapshotGate own = new(_region);
             while (!Volatile.Read(ref stop))
@@ -88,8 +89,8 @@ public sealed class HandOverTests : IDisposable
                 own.TryAccept(out _);
                 Thread.Yield();
             }
-        });
-        Task worker = Task.Run(() => Work(ref stop, ref torn, ref turns));
+        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        Task worker = Task.Factory.StartNew(() => Work(ref stop, ref torn, ref turns), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         int published = 0;
         long started = Environment.TickCount64;
         // As long as it takes on a busy machine: each thread gets its turns before the deadline, or the hand-over is stuck.

@@ -25,7 +25,7 @@ public sealed class IpvsadmListing(TextWriter output)
             {
                 output.WriteLine(o.Stats || o.Rate
                     ? $"  -> {server.Id}".PadRight(NameWidth) + Traffic(server.Traffic, o)
-                    : string.Create(CultureInfo.InvariantCulture, $"  -> {server.Id,-28} {"Route",-7} {server.Weight,-6} {server.ActiveConnections,-10} {server.InactiveConnections,-10}"));
+                    : string.Create(CultureInfo.InvariantCulture, $"  -> {server.Id,-28} {Forward(server.Method),-7} {server.Weight,-6} {server.ActiveConnections,-10} {server.InactiveConnections,-10}"));
             }
         }
     }
@@ -51,10 +51,14 @@ public sealed class IpvsadmListing(TextWriter output)
             output.WriteLine($"-A {named} -s {service.Scheduler}");
             foreach (RealServerView server in service.Servers)
             {
-                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"-a {named} -r {server.Id} -g -w {server.Weight}"));
+                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"-a {named} -r {server.Id} {Option(server.Method)} -w {server.Weight}"));
             }
         }
     }
+
+    private static string Forward(string method) => method switch { "tunnel" => "Tunnel", "nat" => "Masq", _ => "Route" };
+
+    private static string Option(string method) => method switch { "tunnel" => "-i", "nat" => "-m", _ => "-g" };
 
     // Direct routing: what the servers answer does not pass the director, so the Out columns are 0, as with LVS.
     private static string Traffic(TrafficView t, IpvsadmOptions o)

@@ -49,7 +49,7 @@ public sealed class Connections(SnapshotCompiler compiler, DataplaneSupervisor s
     private ConnectionList Read(Region region, string? service, string? client)
     {
         Dictionary<int, ServiceKey> services = compiler.Services.Used.ToDictionary(p => p.Value, p => p.Key);
-        Dictionary<int, IPAddress> servers = compiler.Servers.Used.ToDictionary(p => p.Value, p => p.Key.Address);
+        Dictionary<int, IPEndPoint> servers = compiler.Servers.Used.ToDictionary(p => p.Value, p => new IPEndPoint(p.Key.Address, p.Key.Port));
         ref FlowQueryBlock query = ref region.FlowQuery;
         List<ConnectionView> found = [];
         for (int i = 0; i < (int)query.Count; i++)
@@ -68,13 +68,13 @@ public sealed class Connections(SnapshotCompiler compiler, DataplaneSupervisor s
         return new ConnectionList { Connections = found, Next = query.NextCursor == 0 ? null : query.NextCursor.ToString(System.Globalization.CultureInfo.InvariantCulture) };
     }
 
-    private static ConnectionView View(FlowRecord flow, ServiceKey key, IPAddress client, IPAddress? server) => new()
+    private static ConnectionView View(FlowRecord flow, ServiceKey key, IPAddress client, IPEndPoint? server) => new()
     {
         Protocol = key.Protocol == 6 ? "tcp" : "udp",
         State = flow.State switch { FlowState.SynReceived => "SYN_RECV", FlowState.Established => "ESTABLISHED", FlowState.FinWait => "FIN_WAIT", FlowState.Close => "CLOSE", _ => "UDP" },
         Client = new IPEndPoint(client, (ushort)IPAddress.NetworkToHostOrder((short)flow.ClientPort)).ToString(),
         Virtual = new IPEndPoint(key.Address, key.Port).ToString(),
-        Server = server == null ? "(removed)" : new IPEndPoint(server, key.Port).ToString(),
+        Server = server == null ? "(removed)" : server.ToString(),
         ExpiresS = flow.RemainingMs / 1000.0,
         Worker = flow.Worker,
     };

@@ -114,7 +114,7 @@ public sealed class Views(DirectorState state, SnapshotCompiler compiler, Datapl
         {
             foreach (ServerModel server in service.Servers)
             {
-                if (region != null && compiler.Servers.TryFind((service.Key, server.Address), out int slot))
+                if (region != null && compiler.Servers.TryFind(server.KeyIn(service.Key), out int slot))
                 {
                     counters.Rebase(region, slot);
                 }
@@ -143,7 +143,7 @@ public sealed class Views(DirectorState state, SnapshotCompiler compiler, Datapl
         CounterBases.Totals totals = default;
         (double Connections, double Packets, double Bytes) rates = default;
         ulong word = 0;
-        if (region != null && compiler.Servers.TryFind((service, server.Address), out int slot))
+        if (region != null && compiler.Servers.TryFind(server.KeyIn(service), out int slot))
         {
             totals = counters.Read(region, slot, compiler.Servers.Incarnation(slot));
             rates = counters.Rates(region, slot);
@@ -152,7 +152,7 @@ public sealed class Views(DirectorState state, SnapshotCompiler compiler, Datapl
 
         return new RealServerView
         {
-            Id = server.Id, Address = server.Address.ToString(), Port = server.Port, Weight = server.Weight, Method = "dr",
+            Id = server.Id, Address = server.Address.ToString(), Port = server.Port, Weight = server.Weight, Method = server.MethodName,
             ActiveConnections = totals.Active, InactiveConnections = totals.Inactive, Neighbour = StateName(word), Mac = MacName(word),
             Traffic = new TrafficView
             {

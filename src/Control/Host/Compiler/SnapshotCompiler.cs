@@ -8,13 +8,15 @@ namespace Forwarder.Control;
 /// <summary>From the model to what goes into a snapshot. Keeps slots stable and built Maglev tables at hand; not thread-safe: the state's owner uses it.</summary>
 public sealed class SnapshotCompiler
 {
+    private const int Ipv4HeaderBytes = 20, Ipv6HeaderBytes = 40;
+
     private Dictionary<TableKey, ushort[]> _tables = [];
 
     /// <summary>Slots of services.</summary>
     public SlotAllocator<ServiceKey> Services { get; } = new(Limits.ServicesMax);
 
     /// <summary>Slots of real servers, each of one service.</summary>
-    public SlotAllocator<(ServiceKey Service, IPAddress Address)> Servers { get; } = new(Limits.ServersMax);
+    public SlotAllocator<ServerKey> Servers { get; } = new(Limits.ServersMax);
 
     /// <summary>Slots of next hops.</summary>
     public SlotAllocator<(int Interface, IPAddress Address)> NextHops { get; } = new(Limits.NextHopsMax);
@@ -32,7 +34,7 @@ public sealed class SnapshotCompiler
 
         Dictionary<int, ServiceKey> services = Used(content.Services, s => s.Valid != 0, s => new ServiceKey(s.Protocol, Address(s.VipHigh, s.VipLow, s.IpVersion), (ushort)IPAddress.NetworkToHostOrder((short)s.Port)));
         Dictionary<int, (int, IPAddress)> hops = Used(content.NextHops, h => h.IpVersion != 0, h => ((int)h.Interface, Address(h.High, h.Low, h.IpVersion)));
-        Dictionary<int, (ServiceKey, IPAddress)> servers = Used(content.Servers, s => s.Valid != 0, s => (services[s.Service], hops[(int)s.NextHop].Item2));
+        Dictionary<int, ServerKey> servers = Used(content.Servers, s => s.Valid != 0, s => new ServerKey(services[s.Service], hops[(int)s.NextHop].Item2, PortOf(s, content, services[s.Service])));
         byte[] seen = SeenIncarnations(region);
         int count = Math.Max(content.Servers.Count, Array.FindLastIndex(seen, i => i != 0) + 1);
         Services.Restore(content.Services.Count, services, _ => 1);
@@ -45,7 +47,7 @@ public sealed class SnapshotCompiler
     {
         // Free first, so that what is new does not push out what has just been freed without need.
         Services.KeepOnly(model.Services.Select(s => s.Key).ToHashSet());
-        Servers.KeepOnly(model.Services.SelectMany(s => s.Servers.Select(r => (s.Key, r.Address))).ToHashSet());
+        Servers.KeepOnly(model.Services.SelectMany(s => s.Servers.Select(r => r.KeyIn(s.Key))).ToHashSet());
         NextHops.KeepOnly(model.Services.SelectMany(s => s.Servers.Select(r => (r.Interface, r.Address))).ToHashSet());
         SnapshotContent content = new() { Timeouts = model.Timeouts };
         AddInterfaces(model, content);
@@ -97,7 +99,7 @@ public sealed class SnapshotCompiler
     {
         int slot = Services.Take(service.Key);
         (ulong high, ulong low) = Words(service.Key.Address);
-        ushort port = (ushort)IPAddress.HostToNetworkOrder((short)service.Key.Port);
+        ushort port = NetworkPort(service.Key.Port);
         bool v4 = service.Key.Address.AddressFamily == AddressFamily.InterNetwork;
         if (v4)
         {
@@ -116,16 +118,58 @@ public sealed class SnapshotCompiler
         });
         foreach (ServerModel server in service.Servers)
         {
-            int serverSlot = Servers.Take((service.Key, server.Address));
+            int serverSlot = Servers.Take(server.KeyIn(service.Key));
             content.Members.Add((uint)serverSlot);
             Put(content.Servers, serverSlot, new ServerEntry
             {
                 NextHop = (uint)AddNextHop(server, content), Service = (ushort)slot, Vlan = model.Interfaces[server.Interface].Vlan, Valid = 1,
-                Incarnation = Servers.Incarnation(serverSlot), Port = (byte)model.Interfaces[server.Interface].Port,
-                Weight = (ushort)server.Weight, MtuBytes = (ushort)model.Interfaces[server.Interface].MtuBytes,
+                Incarnation = Servers.Incarnation(serverSlot), Port = (byte)model.Interfaces[server.Interface].Port, Method = server.Method,
+                Weight = (ushort)server.Weight, MtuBytes = (ushort)(model.Interfaces[server.Interface].MtuBytes - OuterBytes(server)), Target = AddTarget(server, content.Services[slot], content),
             });
+            if (server.Method == ForwardingMethod.Nat)
+            {
+                AddServerKey(server, service.Key.Protocol, serverSlot, content);
+            }
         }
     }
+
+    /// <summary>Bytes of a tunnel's outer header.</summary>
+    private static int OuterBytes(ServerModel server) =>
+        server.Method != ForwardingMethod.Tunnel ? 0 : server.Address.AddressFamily == AddressFamily.InterNetwork ? Ipv4HeaderBytes : Ipv6HeaderBytes;
+
+    private static uint AddTarget(ServerModel server, in ServiceEntry service, SnapshotContent content)
+    {
+        if (server.Method == ForwardingMethod.DirectRouting)
+        {
+            return 0;
+        }
+
+        (ulong high, ulong low) = Words(server.Address);
+        (ulong sourceHigh, ulong sourceLow) = Words(server.Source);
+        content.Targets.Add(server.Method == ForwardingMethod.Nat
+            ? TargetEntry.Nat(service, high, low, NetworkPort(server.Port))
+            : TargetEntry.Tunnel((byte)(server.Address.AddressFamily == AddressFamily.InterNetwork ? 4 : 6), high, low, sourceHigh, sourceLow));
+        return (uint)content.Targets.Count - 1;
+    }
+
+    /// <summary>By what replies of a server behind NAT are known.</summary>
+    private static void AddServerKey(ServerModel server, byte protocol, int slot, SnapshotContent content)
+    {
+        (ulong high, ulong low) = Words(server.Address);
+        if (server.Address.AddressFamily == AddressFamily.InterNetwork)
+        {
+            content.ServerKeys4.Add(new ServerKey4Entry { Value = ServiceKey4Entry.Key((uint)high, NetworkPort(server.Port), protocol), Server = (uint)slot });
+        }
+        else
+        {
+            content.ServerKeys6.Add(new ServerKey6Entry { High = high, Low = low, Rest = ServiceKey6Entry.PortAndProtocol(NetworkPort(server.Port), protocol), Server = (uint)slot });
+        }
+    }
+
+    private static ushort NetworkPort(int port) => (ushort)IPAddress.HostToNetworkOrder((short)port);
+
+    private static int PortOf(in ServerEntry server, SnapshotContent content, ServiceKey service) =>
+        server.Method == ForwardingMethod.Nat ? (ushort)IPAddress.NetworkToHostOrder((short)content.Targets[(int)server.Target].Port) : service.Port;
 
     private int AddNextHop(ServerModel server, SnapshotContent content)
     {

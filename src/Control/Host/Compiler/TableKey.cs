@@ -2,7 +2,7 @@ using Forwarder.Abi;
 
 namespace Forwarder.Control;
 
-/// <summary>What a Maglev table depends on: its size, and the members in the service's order with their weights. Ports do not count, so services on the same servers share a table.</summary>
+/// <summary>What a Maglev table depends on: its size, and the members in the service's order with their weights. Ports count only where NAT translates them, so services on the same servers share a table.</summary>
 public sealed class TableKey : IEquatable<TableKey>
 {
     private readonly int _size;
@@ -19,7 +19,8 @@ public sealed class TableKey : IEquatable<TableKey>
         for (int i = 0; i < _members.Length; i++)
         {
             (ulong high, ulong low) = SnapshotCompiler.Words(service.Servers[i].Address);
-            _members[i] = new MaglevMember(Hashes.Mix64(Hashes.Fold(high, low, 0)), (uint)service.Servers[i].Weight);
+            ulong translated = service.Servers[i].Port == service.Key.Port ? 0 : (ulong)service.Servers[i].Port;
+            _members[i] = new MaglevMember(Hashes.Mix64(Hashes.Fold(high, low, translated)), (uint)service.Servers[i].Weight);
             hash.Add(_members[i]);
         }
 

@@ -10,7 +10,7 @@ namespace Forwarder.Control;
 public static class ModelBuilder
 {
     private const int TimeoutMaxS = 86_400, NameCharsMax = 15, DeviceCharsMax = Limits.NameBytesMax * 4, CpuMax = 1_023, MemoryMiBMax = 1 << 20, MbufsMax = 1 << 26;
-    private const int MtuBytesMin = 576, MtuBytesMax = 9_600, DescriptorsMin = 64, DescriptorsMax = 32_768;
+    private const int MtuBytesMin = 576, Ipv6MtuMin = 1_280, MtuBytesMax = 9_600, DescriptorsMin = 64, DescriptorsMax = 32_768;
 
     // Own addresses and VIPs share a table, and each virtual service may have a VIP of its own.
     private const int OwnAddressesMax = Limits.LocalAddressesMax - Limits.ServicesMax;
@@ -87,23 +87,47 @@ public static class ModelBuilder
     private static ServerModel Server(RealServer server, IPAddress vip, int servicePort, IReadOnlyList<InterfaceModel> interfaces, string at)
     {
         IPAddress rip = Address(server.Address, $"{at}/address", "Real server's address");
-        Demand(rip.AddressFamily == vip.AddressFamily, $"{at}/address", $"{rip} and the VIP {vip} are of different families; direct routing needs the same.");
+        ForwardingMethod method = MethodOf(server.Method, $"{at}/method");
+        Demand(rip.AddressFamily == vip.AddressFamily || method == ForwardingMethod.Tunnel, $"{at}/address", $"{rip} and the VIP {vip} are of different families; only the method tunnel allows that.");
         Demand(!rip.Equals(vip), $"{at}/address", $"{rip} is the VIP itself.");
-        Demand(server.Method == "dr", $"{at}/method", $"Forwarding method \"{server.Method}\" is not available in this release; allowed is dr (direct routing, ipvsadm -g).");
         Demand(server.Weight is >= 0 and <= Limits.WeightMax, $"{at}/weight", $"Weight {server.Weight} is out of range; allowed are 0 to {Limits.WeightMax}.");
-        Demand(server.Port is null or 0 || server.Port == servicePort, $"{at}/port", $"Port {server.Port} differs from the service's {servicePort}; direct routing cannot translate ports.");
+        Demand(server.Port is null or 0 || server.Port == servicePort, $"{at}/port", $"Port {server.Port} differs from the service's {servicePort}; the method {server.Method} cannot translate ports.");
+        return Reached(new ServerModel(rip, servicePort, server.Weight, 0, method, rip), vip, interfaces, at);
+    }
+
+    /// <summary>The server with the interface that reaches it.</summary>
+    private static ServerModel Reached(ServerModel server, IPAddress vip, IReadOnlyList<InterfaceModel> interfaces, string at)
+    {
+        IPAddress rip = server.Address;
         for (int i = 0; i < interfaces.Count; i++)
         {
             Demand(!interfaces[i].Addresses.Any(a => a.Address.Equals(rip)), $"{at}/address", $"{rip} is an own address of the director.");
-            if (interfaces[i].Addresses.Any(a => a.Network.Contains(rip)))
+            IPAddress? source = interfaces[i].Addresses.Where(a => a.Network.Contains(rip)).Select(a => a.Address).FirstOrDefault();
+            if (source != null)
             {
-                return new ServerModel(rip, servicePort, server.Weight, i);
+                CheckMtu(server, vip, interfaces[i], at);
+                return server with { Interface = i, Source = source };
             }
         }
 
         string networks = string.Join(", ", interfaces.SelectMany(i => i.Addresses).Select(a => a.Network));
-        throw ApiException.Invalid($"{at}/address", $"{rip} is in no connected network; direct routing needs the real server on one of: {(networks.Length == 0 ? "(no interface has an address)" : networks)}.");
+        throw ApiException.Invalid($"{at}/address", $"{rip} is in no connected network; a real server must be on one of: {(networks.Length == 0 ? "(no interface has an address)" : networks)}.");
     }
+
+    /// <summary>IPv6 must pass packets of 1,280 bytes on every link (RFC 8200 section 5), a tunnel being one.</summary>
+    private static void CheckMtu(ServerModel server, IPAddress vip, InterfaceModel egress, string at)
+    {
+        int overhead = server.Method != ForwardingMethod.Tunnel ? 0 : server.Address.AddressFamily == AddressFamily.InterNetwork ? 20 : 40;
+        Demand(overhead == 0 || vip.AddressFamily == AddressFamily.InterNetwork || egress.MtuBytes >= Ipv6MtuMin + overhead, $"{at}/method", $"A tunnel for IPv6 to {server.Address} needs an MTU of at least {Ipv6MtuMin + overhead} bytes; interface {egress.Name} has {egress.MtuBytes}.");
+    }
+
+    /// <summary>Forwarding method by its name in the API.</summary>
+    private static ForwardingMethod MethodOf(string name, string at) => name switch
+    {
+        "dr" => ForwardingMethod.DirectRouting,
+        "tunnel" => ForwardingMethod.Tunnel,
+        _ => throw ApiException.Invalid(at, $"Forwarding method \"{name}\" is not available in this release; allowed are dr (direct routing, ipvsadm -g) and tunnel (IPIP, ipvsadm -i)."),
+    };
 
     private static List<InterfaceModel> Interfaces(DesiredState state)
     {

@@ -18,9 +18,24 @@ public readonly record struct ServiceKey(byte Protocol, IPAddress Address, int P
     public override string ToString() => $"{(Protocol == 6 ? "tcp" : "udp")}:{new IPEndPoint(Address, Port)}";
 }
 
+/// <summary>What names a real server of a virtual service.</summary>
+public readonly record struct ServerKey(ServiceKey Service, IPAddress Address, int Port);
+
 /// <summary>A validated real server.</summary>
-public sealed record ServerModel(IPAddress Address, int Port, int Weight, int Interface)
+/// <param name="Address">RIP.</param>
+/// <param name="Port">Its port; with NAT it may differ from the service's.</param>
+/// <param name="Weight">Weight; 0 = no new flows.</param>
+/// <param name="Interface">Index of the interface that it is reached by.</param>
+/// <param name="Method">Forwarding method.</param>
+/// <param name="Source">Own address of that interface, of the server's family: source of a tunnel's outer header.</param>
+public sealed record ServerModel(IPAddress Address, int Port, int Weight, int Interface, ForwardingMethod Method, IPAddress Source)
 {
+    /// <summary>What names it in its service.</summary>
+    public ServerKey KeyIn(ServiceKey service) => new(service, Address, Port);
+
+    /// <summary>Method by its name in the API.</summary>
+    public string MethodName => Method switch { ForwardingMethod.Tunnel => "tunnel", ForwardingMethod.Nat => "nat", _ => "dr" };
+
     /// <summary>Id in paths.</summary>
     public string Id => new IPEndPoint(Address, Port).ToString();
 }

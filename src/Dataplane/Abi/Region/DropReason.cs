@@ -62,8 +62,10 @@ public enum DropReason : byte
     MultiSegment = 26,
     /// <summary>No snapshot was accepted yet.</summary>
     NoSnapshot = 27,
-    /// <summary>Larger than the egress interface's MTU.</summary>
+    /// <summary>Larger than the MTU on the way to the server, less the outer header of a tunnel. The sender is told by ICMP.</summary>
     TooBig = 28,
+    /// <summary>TTL or hop limit used up where the director counts as a router (tunnel, NAT). The sender is told by ICMP.</summary>
+    TtlExpired = 29,
     /// <summary>For a VIP whose VRRP group this director does not own (it is backup, or its lease has run out).</summary>
     VipNotOwned = 30,
 }

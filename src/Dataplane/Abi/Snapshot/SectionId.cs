@@ -23,4 +23,10 @@ public enum SectionId
     NextHops = 8,
     /// <summary>Maglev tables, one after another: ushort index into the service's members.</summary>
     Maglev = 9,
+    /// <summary><see cref="TargetEntry"/> by <see cref="ServerEntry.Target"/>.</summary>
+    Targets = 10,
+    /// <summary>Hash table of <see cref="ServerKey4Entry"/>.</summary>
+    ServerKeys4 = 11,
+    /// <summary>Hash table of <see cref="ServerKey6Entry"/>.</summary>
+    ServerKeys6 = 12,
 }

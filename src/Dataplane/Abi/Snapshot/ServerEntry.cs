@@ -24,8 +24,12 @@ public struct ServerEntry
     public byte Port;
     /// <summary>Weight; 0 = no new flows.</summary>
     public ushort Weight;
-    /// <summary>Largest IP packet of the egress interface in bytes.</summary>
+    /// <summary>Largest IP packet that reaches the server, in bytes: MTU of the egress interface, less the outer header of a tunnel.</summary>
     public ushort MtuBytes;
+    /// <summary>Entry in <see cref="SectionId.Targets"/>; 0 with direct routing.</summary>
+    public uint Target;
     /// <summary>Padding.</summary>
-    public ulong Reserved, Reserved2;
+    public uint Reserved;
+    /// <summary>Padding.</summary>
+    public ulong Reserved2;
 }

@@ -36,6 +36,15 @@ public sealed class SnapshotContent
     /// <summary>Next hops by slot.</summary>
     public List<NextHopEntry> NextHops { get; } = [default];
 
+    /// <summary>Targets of servers behind a tunnel or NAT, by index.</summary>
+    public List<TargetEntry> Targets { get; } = [default];
+
+    /// <summary>Keys of the IPv4 servers behind NAT, in any order.</summary>
+    public List<ServerKey4Entry> ServerKeys4 { get; } = [];
+
+    /// <summary>Keys of the IPv6 servers behind NAT, in any order.</summary>
+    public List<ServerKey6Entry> ServerKeys6 { get; } = [];
+
     /// <summary>Maglev table by service slot; services that share an array share its place in the snapshot.</summary>
     public Dictionary<int, ushort[]> MaglevTables { get; } = [];
 }

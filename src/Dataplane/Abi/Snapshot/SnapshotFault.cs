@@ -31,6 +31,10 @@ public enum SnapshotFault : uint
     NextHop = 12,
     /// <summary>A Maglev entry is not an index into the service's members.</summary>
     Maglev = 13,
+    /// <summary>A server's target is not for its method or family.</summary>
+    Target = 14,
+    /// <summary>A key of a server behind NAT names a server that is not.</summary>
+    ServerKey = 15,
     /// <summary>A VRRP group is not below the header's number, or that is too large.</summary>
     VrrpGroup = 16,
 }

@@ -12,7 +12,7 @@ public struct SnapshotHeader
     /// <summary>Version of the layout below; raised with each change.</summary>
     public const uint CurrentVersion = 2;
     /// <summary>Arrays in a snapshot: one per <see cref="SectionId"/>.</summary>
-    public const int SectionCount = 10;
+    public const int SectionCount = 13;
 
     /// <summary><see cref="MagicValue"/>.</summary>
     public ulong Magic;

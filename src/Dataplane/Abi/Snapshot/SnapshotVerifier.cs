@@ -15,6 +15,7 @@ public static unsafe class SnapshotVerifier
     [
         InterfaceEntry.SizeBytes, LocalAddress4Entry.SizeBytes, LocalAddress6Entry.SizeBytes, ServiceKey4Entry.SizeBytes,
         ServiceKey6Entry.SizeBytes, ServiceEntry.SizeBytes, sizeof(uint), ServerEntry.SizeBytes, NextHopEntry.SizeBytes, sizeof(ushort),
+        TargetEntry.SizeBytes, ServerKey4Entry.SizeBytes, ServerKey6Entry.SizeBytes,
     ];
 
     /// <summary>Bytes of an entry of a section.</summary>
@@ -90,7 +91,9 @@ public static unsafe class SnapshotVerifier
         SnapshotFault fault = VerifyHashTables(view, out index);
         fault = fault != SnapshotFault.None ? fault : VerifyInterfaces(view, portCount, out index);
         fault = fault != SnapshotFault.None ? fault : VerifyServers(view, portCount, out index);
-        return fault != SnapshotFault.None ? fault : VerifyServices(view, out index);
+        fault = fault != SnapshotFault.None ? fault : VerifyServices(view, out index);
+        fault = fault != SnapshotFault.None ? fault : VerifyTargets(view, out index);
+        return fault != SnapshotFault.None ? fault : VerifyServerKeys(view, out index);
     }
 
     private static SnapshotFault VerifyHashTables(in SnapshotView view, out uint index)
@@ -104,8 +107,7 @@ public static unsafe class SnapshotVerifier
 
         for (SectionId id = SectionId.LocalAddresses4; id <= SectionId.ServiceKeys6; id++)
         {
-            uint count = view.Header->Sections[(int)id].Count;
-            if (count < 2 || !BitOperations.IsPow2(count) || count > (1u << 30))
+            if (!IsHashTable(view, id))
             {
                 index = (uint)id;
                 return SnapshotFault.HashTable;
@@ -159,6 +161,12 @@ public static unsafe class SnapshotVerifier
 
     private static bool IsGroup(ushort group, uint groupsEnd) => group == 0 || group < groupsEnd;
 
+    private static bool IsHashTable(in SnapshotView view, SectionId id)
+    {
+        uint count = view.Header->Sections[(int)id].Count;
+        return count >= 2 && BitOperations.IsPow2(count) && count <= (1u << 30);
+    }
+
     private static bool IsService(in SnapshotView view, uint slot, byte ipVersion) =>
         slot != 0 && slot < (uint)view.ServiceCount && view.Services[slot].Valid == 1 && view.Services[slot].IpVersion == ipVersion;
 
@@ -200,7 +208,8 @@ public static unsafe class SnapshotVerifier
             index = (uint)i;
             ServerEntry server = view.Servers[i];
             if (server.NextHop >= (uint)Math.Max(view.NextHopCount, 1) || server.Service >= Math.Max(view.ServiceCount, 1) || server.Port >= portCount || server.Valid > 1
-                || server.Vlan > 4094 || server.Method > ForwardingMethod.DirectRouting)
+                || server.Vlan > 4094 || server.Method > ForwardingMethod.Nat
+                || server.Target >= (uint)Math.Max(view.TargetCount, 1) || (server.Valid != 0 && (server.Method != ForwardingMethod.DirectRouting) != (server.Target != 0)))
             {
                 return SnapshotFault.Server;
             }
@@ -251,6 +260,63 @@ public static unsafe class SnapshotVerifier
 
         return SnapshotFault.None;
     }
+
+    /// <summary>A server behind NAT is of the VIP's family; a tunnel's may be of the other one.</summary>
+    private static SnapshotFault VerifyTargets(in SnapshotView view, out uint index)
+    {
+        index = 0;
+        for (int i = 1; i < view.ServerCount; i++)
+        {
+            index = (uint)i;
+            ServerEntry server = view.Servers[i];
+            if (server.Valid != 0 && server.Target != 0)
+            {
+                byte family = view.Targets[server.Target].IpVersion;
+                if (family is not (4 or 6) || (server.Method == ForwardingMethod.Nat && !IsService(view, server.Service, family)))
+                {
+                    return SnapshotFault.Target;
+                }
+            }
+        }
+
+        return SnapshotFault.None;
+    }
+
+    private static SnapshotFault VerifyServerKeys(in SnapshotView view, out uint index)
+    {
+        index = (uint)SectionId.ServerKeys4;
+        if (!IsHashTable(view, SectionId.ServerKeys4) || !IsHashTable(view, SectionId.ServerKeys6))
+        {
+            return SnapshotFault.HashTable;
+        }
+
+        bool empty4 = false, empty6 = false;
+        for (int i = 0; i < 1 << view.ServerKeys4Log2; i++)
+        {
+            index = (uint)i;
+            empty4 |= view.ServerKeys4[i].Value == 0;
+            if (view.ServerKeys4[i].Value != 0 && !IsBehindNat(view, view.ServerKeys4[i].Server, 4))
+            {
+                return SnapshotFault.ServerKey;
+            }
+        }
+
+        for (int i = 0; i < 1 << view.ServerKeys6Log2; i++)
+        {
+            index = (uint)i;
+            empty6 |= view.ServerKeys6[i].Rest == 0;
+            if (view.ServerKeys6[i].Rest != 0 && !IsBehindNat(view, view.ServerKeys6[i].Server, 6))
+            {
+                return SnapshotFault.ServerKey;
+            }
+        }
+
+        return empty4 && empty6 ? SnapshotFault.None : SnapshotFault.HashTable;
+    }
+
+    private static bool IsBehindNat(in SnapshotView view, uint slot, byte ipVersion) =>
+        slot != 0 && slot < (uint)view.ServerCount && view.Servers[slot].Valid == 1 && view.Servers[slot].Method == ForwardingMethod.Nat
+        && IsService(view, view.Servers[slot].Service, ipVersion);
 
     private static uint MaxEntry(ReadOnlySpan<ushort> entries)
     {

@@ -36,6 +36,15 @@ public unsafe struct SnapshotView
     public int NextHopCount;
     /// <summary>Maglev tables.</summary>
     public ushort* Maglev;
+    /// <summary>Targets of tunnels and NAT, and one more than the highest index.</summary>
+    public TargetEntry* Targets;
+    public int TargetCount;
+    /// <summary>IPv4 keys of servers behind NAT and the log2 of the table's size.</summary>
+    public ServerKey4Entry* ServerKeys4;
+    public int ServerKeys4Log2;
+    /// <summary>IPv6 keys of servers behind NAT and the log2 of the table's size.</summary>
+    public ServerKey6Entry* ServerKeys6;
+    public int ServerKeys6Log2;
 
     /// <summary>Resolves the pointers of a verified snapshot.</summary>
     public SnapshotView(byte* start)
@@ -56,6 +65,11 @@ public unsafe struct SnapshotView
         Servers = (ServerEntry*)At(start, SectionId.Servers, out ServerCount);
         NextHops = (NextHopEntry*)At(start, SectionId.NextHops, out NextHopCount);
         Maglev = (ushort*)At(start, SectionId.Maglev, out _);
+        Targets = (TargetEntry*)At(start, SectionId.Targets, out TargetCount);
+        ServerKeys4 = (ServerKey4Entry*)At(start, SectionId.ServerKeys4, out count);
+        ServerKeys4Log2 = Log2(count);
+        ServerKeys6 = (ServerKey6Entry*)At(start, SectionId.ServerKeys6, out count);
+        ServerKeys6Log2 = Log2(count);
     }
 
     /// <summary>Generation of the snapshot.</summary>

@@ -63,6 +63,9 @@ public static class SnapshotWriter
         Place(ref header, SectionId.Servers, content.Servers.Count, ref offset);
         Place(ref header, SectionId.NextHops, content.NextHops.Count, ref offset);
         Place(ref header, SectionId.Maglev, (int)maglevCount, ref offset);
+        Place(ref header, SectionId.Targets, content.Targets.Count, ref offset);
+        Place(ref header, SectionId.ServerKeys4, HashCapacity(content.ServerKeys4.Count), ref offset);
+        Place(ref header, SectionId.ServerKeys6, HashCapacity(content.ServerKeys6.Count), ref offset);
         header.TotalBytes = (ulong)offset;
         return offset;
     }
@@ -88,6 +91,9 @@ public static class SnapshotWriter
         Copy(CollectionsMarshal.AsSpan(content.Members), header, SectionId.Members, slot);
         Copy(CollectionsMarshal.AsSpan(content.Servers), header, SectionId.Servers, slot);
         Copy(CollectionsMarshal.AsSpan(content.NextHops), header, SectionId.NextHops, slot);
+        Copy(CollectionsMarshal.AsSpan(content.Targets), header, SectionId.Targets, slot);
+        WriteHash(content.ServerKeys4, header, SectionId.ServerKeys4, slot, e => e.Value, e => e.Value == 0);
+        WriteHash(content.ServerKeys6, header, SectionId.ServerKeys6, slot, e => Hashes.Fold(e.High, e.Low, e.Rest), e => e.Rest == 0);
 
         Span<ServiceEntry> services = At<ServiceEntry>(header, SectionId.Services, slot);
         Span<ushort> maglev = At<ushort>(header, SectionId.Maglev, slot);

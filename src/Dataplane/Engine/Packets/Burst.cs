@@ -49,7 +49,7 @@ public unsafe struct Burst
     public fixed uint Server[Max];
     /// <summary>Port to send by.</summary>
     public fixed byte Egress[Max];
-    /// <summary>Next hop that a waiting packet waits for.</summary>
+    /// <summary>Next hop that a waiting packet waits for; MTU of a refused one.</summary>
     public fixed uint NextHop[Max];
     /// <summary>Scratch of Select: packets whose flow was not in the first bucket.</summary>
     public fixed byte Missed[Max];
@@ -63,5 +63,13 @@ public unsafe struct Burst
     {
         Verdicts[index] = (byte)Verdict.Drop;
         Reason[index] = (byte)reason;
+    }
+
+    /// <summary>Drops a packet and has its sender told. The frame must be as it came.</summary>
+    public void Refuse(int index, DropReason reason, uint mtuBytes)
+    {
+        Verdicts[index] = (byte)Verdict.Refuse;
+        Reason[index] = (byte)reason;
+        NextHop[index] = mtuBytes;
     }
 }

@@ -13,4 +13,6 @@ public enum Verdict : byte
     Wait = 3,
     /// <summary>Lose, and count under <see cref="Burst.Reason"/>.</summary>
     Drop = 4,
+    /// <summary>Lose, and count under <see cref="Burst.Reason"/>; the slow path tells the sender by ICMP. An MTU is in <see cref="Burst.NextHop"/>.</summary>
+    Refuse = 5,
 }

@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+
 namespace Forwarder.Engine;
 
 /// <summary>Numbers of the wire formats. 16-bit values marked "as loaded" are in network byte order read as a little-endian number.</summary>
@@ -13,8 +16,12 @@ public static class Wire
     public const int TcpBytes = 20, UdpBytes = 8;
     /// <summary>IP protocol numbers.</summary>
     public const byte Icmp = 1, Tcp = 6, Udp = 17, Icmpv6 = 58;
+    /// <summary>IP protocol numbers of a packet in a packet: IPv4 (RFC 2003) and IPv6 (RFC 4213, RFC 2473).</summary>
+    public const byte Ipv4InIp = 4, Ipv6InIp = 41;
     /// <summary>IPv4 more-fragments flag and fragment offset, as loaded.</summary>
     public const ushort Ipv4FragmentMask = 0xFF3F;
+    /// <summary>IPv4 don't-fragment flag, as loaded.</summary>
+    public const ushort Ipv4DontFragment = 0x0040;
     /// <summary>TCP flags (RFC 9293 section 3.1).</summary>
     public const byte Fin = 0x01, Syn = 0x02, Rst = 0x04, Ack = 0x10;
     /// <summary>IPv6 extension headers that are followed: hop-by-hop, routing, fragment, destination options (RFC 8200 section 4).</summary>
@@ -27,4 +34,8 @@ public static class Wire
     public const ulong MacMask = 0x0000_FFFF_FFFF_FFFF;
     /// <summary>The group bit of a MAC address (first byte lowest).</summary>
     public const ulong MacGroupBit = 1;
+
+    /// <summary>From network byte order as loaded to a number, and back.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ushort Swap(ushort value) => BinaryPrimitives.ReverseEndianness(value);
 }

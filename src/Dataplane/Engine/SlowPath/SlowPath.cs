@@ -18,6 +18,7 @@ public sealed unsafe class SlowPath
     private readonly NeighbourMessages _messages;
     private readonly Announcements _announcements;
     private readonly ulong* _leases;
+    private readonly IcmpErrors _errors;
     private SnapshotView _view;
 
     /// <summary>A slow path for ports of these MAC addresses (first byte lowest).</summary>
@@ -29,6 +30,7 @@ public sealed unsafe class SlowPath
         _portMacs = portMacs.ToArray();
         _neighbours = new NeighbourTable(this, host, neighbourWords);
         _messages = new NeighbourMessages(host, counters);
+        _errors = new IcmpErrors(host, counters);
         _announcements = new Announcements(_messages, new MulticastMembership(host, counters), _portMacs);
     }
 
@@ -59,15 +61,32 @@ public sealed unsafe class SlowPath
     /// <summary>A packet of a virtual service that waits for its next hop; ready but for the destination MAC.</summary>
     public void HandleWaiting(ulong packet, byte* frame, int length, uint nextHop, long nowMs) => _neighbours.Wait(packet, frame, length, nextHop, nowMs);
 
+    /// <summary>A packet that a worker would not pass on: its sender is told, and it is lost.</summary>
+    public void HandleRefused(ulong packet, byte* frame, int length, int port, DropReason reason, int mtuBytes, long nowMs)
+    {
+        byte* ip = frame + Wire.EthernetBytes + (*(ushort*)(frame + 12) == Wire.Vlan ? Wire.VlanTagBytes : 0);
+        bool v4 = (ip[0] >> 4) == 4;
+        bool toVip = v4
+            ? _view.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local4) && local4.Kind == LocalAddressKind.Vip
+            : _view.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out LocalAddress6Entry local6) && local6.Kind == LocalAddressKind.Vip;
+        int interfaceId = FindInterface(port, VlanOf(frame));
+        uint own4 = interfaceId < 0 ? 0 : _view.Interfaces[interfaceId].Address4;
+        if (toVip || !v4 || own4 != 0)
+        {
+            _errors.Send(frame, length, port, _portMacs[port], own4, reason, mtuBytes, nowMs, toVip);
+        }
+
+        _host.Drop(packet, reason);
+    }
+
     /// <summary>A frame that a worker has punted.</summary>
     public void HandleFrame(ulong packet, byte* frame, int length, int port, long nowMs)
     {
         Counters->Frames++;
         int l3 = Wire.EthernetBytes;
-        ushort etherType = *(ushort*)(frame + 12), vlan = 0;
+        ushort etherType = *(ushort*)(frame + 12), vlan = VlanOf(frame);
         if (etherType == Wire.Vlan)
         {
-            vlan = (ushort)(BinaryPrimitives.ReverseEndianness(*(ushort*)(frame + 14)) & 0xFFF);
             etherType = *(ushort*)(frame + 16);
             l3 += Wire.VlanTagBytes;
         }
@@ -313,6 +332,8 @@ public sealed unsafe class SlowPath
         vrrpGroup = found ? local.VrrpGroup : 0u;
         return found || (high == NeighbourMessages.LinkLocalHigh && low == NeighbourMessages.LinkLocalLow(_portMacs[port]));
     }
+
+    private static ushort VlanOf(byte* frame) => *(ushort*)(frame + 12) == Wire.Vlan ? (ushort)(Wire.Swap(*(ushort*)(frame + 14)) & 0xFFF) : (ushort)0;
 
     private int FindInterface(int port, ushort vlan)
     {

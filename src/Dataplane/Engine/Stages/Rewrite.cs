@@ -5,7 +5,8 @@ namespace Forwarder.Engine;
 
 /// <summary>
 /// Third stage: makes the packet ready for its server's next hop and names the egress port. Direct routing touches only
-/// the Ethernet header: destination MAC of the server, source MAC of the egress port, the server's VLAN tag.
+/// the Ethernet header: destination MAC of the server, source MAC of the egress port, the server's VLAN tag. Packets of
+/// other methods come after it, so that they cost direct routing one compare.
 /// </summary>
 public static unsafe class Rewrite
 {
@@ -14,6 +15,7 @@ public static unsafe class Rewrite
     public static void Run(EngineState* state, Burst* burst)
     {
         ulong forwardedPackets = 0, forwardedBytes = 0;
+        int others = 0;
         for (int i = 0; i < burst->Count; i++)
         {
             if (burst->Verdicts[i] != (byte)Verdict.None)
@@ -25,9 +27,15 @@ public static unsafe class Rewrite
             ServerEntry* server = state->View.Servers + slot;
             uint ipBytes = burst->Length[i] - burst->L3Offset[i];
             ulong neighbour = Volatile.Read(ref state->Neighbours[server->NextHop]);
+            if (server->Method != ForwardingMethod.DirectRouting)
+            {
+                burst->Missed[others++] = (byte)i;
+                continue;
+            }
+
             if (ipBytes > server->MtuBytes)
             {
-                burst->Drop(i, DropReason.TooBig);
+                burst->Refuse(i, DropReason.TooBig, server->MtuBytes);
                 continue;
             }
 
@@ -57,5 +65,9 @@ public static unsafe class Rewrite
 
         state->Block->Counters.ForwardedPackets += forwardedPackets;
         state->Block->Counters.ForwardedBytes += forwardedBytes;
+        if (others != 0)
+        {
+            RewriteOther.Run(state, burst, others);
+        }
     }
 }

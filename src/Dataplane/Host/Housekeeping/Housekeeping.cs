@@ -141,7 +141,11 @@ public sealed unsafe class Housekeeping
                 done++;
                 byte* frame = Mbuf.Frame(entry.Packet);
                 int length = (int)Mbuf.Length(entry.Packet);
-                if (entry.Tag != 0)
+                if (SlowTag.IsRefusal(entry.Tag, out DropReason reason, out int mtuBytes))
+                {
+                    _slowPath.HandleRefused(entry.Packet, frame, length, (int)entry.Port, reason, mtuBytes, nowMs);
+                }
+                else if (entry.Tag != 0)
                 {
                     _slowPath.HandleWaiting(entry.Packet, frame, length, entry.Tag, nowMs);
                 }

@@ -16,7 +16,7 @@ public unsafe struct PacketRing
     {
         /// <summary>The mbuf.</summary>
         public ulong Packet;
-        /// <summary>To housekeeping: 0 = punt, else the next hop that the packet waits for. To a worker: egress port.</summary>
+        /// <summary>To housekeeping: see <see cref="Forwarder.Engine.SlowTag"/>. To a worker: egress port.</summary>
         public uint Tag;
         /// <summary>To housekeeping: ingress port.</summary>
         public uint Port;

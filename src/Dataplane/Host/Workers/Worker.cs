@@ -217,6 +217,9 @@ public static unsafe class Worker
             case Verdict.Wait when w->ToHousekeeping.TryPush(packet, burst->NextHop[i], (uint)burst->Ingress):
                 counters.QueuedPackets++;
                 break;
+            case Verdict.Refuse when w->ToHousekeeping.TryPush(packet, SlowTag.Refusal(burst->Reason[i], burst->NextHop[i]), (uint)burst->Ingress):
+                counters.PuntedPackets++;
+                break;
             case Verdict.Punt:
                 Lose(w, packet, DropReason.PuntRingFull);
                 break;

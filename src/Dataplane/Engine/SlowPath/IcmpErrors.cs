@@ -1,0 +1,112 @@
+using Forwarder.Abi;
+
+namespace Forwarder.Engine;
+
+/// <summary>
+/// Tells the sender of a packet that the director, as a router, could not pass on: fragmentation needed (RFC 1191), packet
+/// too big (RFC 4443 section 3.2), time exceeded. It goes back to the MAC address that the packet came from. An error for
+/// a packet to a VIP comes from the VIP, as in IPVS. Rate-limited as RFC 1812 section 4.3.2.8 and RFC 4443 section 2.4 (f) ask.
+/// </summary>
+internal sealed unsafe class IcmpErrors(ISlowPathHost host, SlowPathCounters* counters)
+{
+    /// <summary>Errors per second in the long run, and at once; Linux's values.</summary>
+    public const int PerSecondMax = 1_000, BurstMax = 50;
+
+    private const byte Unreachable4 = 3, FragmentationNeeded4 = 4, TimeExceeded4 = 11, TooBig6 = 2, TimeExceeded6 = 3;
+    private const byte Ttl = 64;
+    private const int IcmpBytes = 8;
+
+    /// <summary>Largest error: RFC 1812 section 4.3.2.3, RFC 4443 section 3.</summary>
+    private const int ErrorMax4Bytes = 576, ErrorMax6Bytes = 1280;
+
+    private long _tokens = BurstMax, _refilledMs;
+
+    /// <summary>Sends the error for a frame, if its kind gets one. The frame stays the caller's.</summary>
+    public void Send(byte* frame, int length, int port, ulong portMac, uint own4, DropReason reason, int mtuBytes, long nowMs, bool toVip)
+    {
+        int l3 = *(ushort*)(frame + 12) == Wire.Vlan ? Wire.EthernetBytes + Wire.VlanTagBytes : Wire.EthernetBytes;
+        byte* ip = frame + l3;
+        bool v4 = (ip[0] >> 4) == 4;
+        if ((*(ulong*)frame & Wire.MacGroupBit) != 0 || !(v4 ? IsOwed4(ip, reason) : IsOwed6(ip)))
+        {
+            return;
+        }
+
+        if (!TakeToken(nowMs))
+        {
+            counters->ErrorsSuppressed++;
+            return;
+        }
+
+        if (!host.TryAllocate(out ulong packet, out byte* error))
+        {
+            return;
+        }
+
+        new ReadOnlySpan<byte>(frame, l3).CopyTo(new Span<byte>(error, l3));
+        EthernetHeader.SetMacs(error, *(ulong*)(frame + 6) & Wire.MacMask, portMac);
+        int quoted = Math.Min(length - l3, (v4 ? ErrorMax4Bytes - Wire.Ipv4Bytes : ErrorMax6Bytes - Wire.Ipv6Bytes) - IcmpBytes);
+        int bytes = v4 ? Make4(error + l3, ip, quoted, toVip ? *(uint*)(ip + 16) : own4, reason, mtuBytes) : Make6(error + l3, ip, quoted, portMac, reason, mtuBytes, toVip);
+        counters->ErrorsSent++;
+        host.Send(packet, error, l3 + bytes, port);
+    }
+
+    /// <summary>No error about an ICMP message, a fragment that is not the first, or to what is no host (RFC 1122 section 3.2.2); without DF nobody looks for the path's MTU.</summary>
+    private static bool IsOwed4(byte* ip, DropReason reason)
+    {
+        uint source = *(uint*)(ip + 12), first = source & 0xFF;
+        ushort fragment = *(ushort*)(ip + 6);
+        return source != 0 && first is not 127 and < 224 && ip[9] != Wire.Icmp && (Wire.Swap(fragment) & 0x1FFF) == 0
+            && (reason != DropReason.TooBig || (fragment & Wire.Ipv4DontFragment) != 0);
+    }
+
+    private static bool IsOwed6(byte* ip) => ip[8] != 0xFF && (*(ulong*)(ip + 8) | *(ulong*)(ip + 16)) != 0 && ip[6] != Wire.Icmpv6;
+
+    private bool TakeToken(long nowMs)
+    {
+        long earned = Math.Min((nowMs - _refilledMs) * PerSecondMax / 1_000, BurstMax);
+        if (earned > 0)
+        {
+            _tokens = Math.Min(_tokens + earned, BurstMax);
+            _refilledMs = nowMs;
+        }
+
+        return _tokens > 0 && _tokens-- > 0;
+    }
+
+    private static int Make4(byte* ip, byte* original, int quoted, uint source, DropReason reason, int mtuBytes)
+    {
+        int total = Wire.Ipv4Bytes + IcmpBytes + quoted;
+        *(uint*)ip = 0x45u | ((uint)Wire.Swap((ushort)total) << 16);
+        *(uint*)(ip + 4) = (uint)Wire.Ipv4DontFragment << 16;
+        *(uint*)(ip + 8) = Ttl | ((uint)Wire.Icmp << 8);
+        *(uint*)(ip + 12) = source;
+        *(uint*)(ip + 16) = *(uint*)(original + 12);
+        *(ushort*)(ip + 10) = Checksum.Fold(Checksum.Sum(ip, Wire.Ipv4Bytes));
+        byte* icmp = ip + Wire.Ipv4Bytes;
+        bool tooBig = reason == DropReason.TooBig;
+        *(uint*)icmp = tooBig ? (uint)Unreachable4 | (FragmentationNeeded4 << 8) : TimeExceeded4;
+        *(uint*)(icmp + 4) = tooBig ? (uint)Wire.Swap((ushort)mtuBytes) << 16 : 0;
+        new ReadOnlySpan<byte>(original, quoted).CopyTo(new Span<byte>(icmp + IcmpBytes, quoted));
+        *(ushort*)(icmp + 2) = Checksum.Fold(Checksum.Sum(icmp, IcmpBytes + quoted));
+        return total;
+    }
+
+    private static int Make6(byte* ip, byte* original, int quoted, ulong portMac, DropReason reason, int mtuBytes, bool toVip)
+    {
+        int payload = IcmpBytes + quoted;
+        *(uint*)ip = 0x60;
+        *(uint*)(ip + 4) = Wire.Swap((ushort)payload) | ((uint)Wire.Icmpv6 << 16) | ((uint)Ttl << 24);
+        *(ulong*)(ip + 8) = toVip ? *(ulong*)(original + 24) : NeighbourMessages.LinkLocalHigh;
+        *(ulong*)(ip + 16) = toVip ? *(ulong*)(original + 32) : NeighbourMessages.LinkLocalLow(portMac);
+        *(ulong*)(ip + 24) = *(ulong*)(original + 8);
+        *(ulong*)(ip + 32) = *(ulong*)(original + 16);
+        byte* icmp = ip + Wire.Ipv6Bytes;
+        bool tooBig = reason == DropReason.TooBig;
+        *(uint*)icmp = tooBig ? TooBig6 : TimeExceeded6;
+        *(uint*)(icmp + 4) = tooBig ? (uint)Wire.Swap((ushort)mtuBytes) << 16 : 0;
+        new ReadOnlySpan<byte>(original, quoted).CopyTo(new Span<byte>(icmp + IcmpBytes, quoted));
+        *(ushort*)(icmp + 2) = Checksum.Fold(Checksum.Sum(icmp, payload, Checksum.PseudoHeader6(ip, payload, Wire.Icmpv6)));
+        return Wire.Ipv6Bytes + payload;
+    }
+}

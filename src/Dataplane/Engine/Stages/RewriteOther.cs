@@ -1,0 +1,89 @@
+using System.Runtime.CompilerServices;
+using Forwarder.Abi;
+
+namespace Forwarder.Engine;
+
+/// <summary>
+/// Rewrites packets whose server is not reached by direct routing. Here the director is a router: it takes one from the
+/// TTL, as IPVS does. What is refused stays as it came, for the ICMP error that quotes it.
+/// </summary>
+internal static unsafe class RewriteOther
+{
+    /// <summary>Rewrites the packets whose indexes are the first of <see cref="Burst.Missed"/>.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Run(EngineState* state, Burst* burst, int count)
+    {
+        for (int n = 0; n < count; n++)
+        {
+            int i = burst->Missed[n];
+            ServerEntry* server = state->View.Servers + burst->Server[i];
+            uint ipBytes = Trim(burst, i);
+            if (!IsPassable(burst, i, ipBytes, server->MtuBytes))
+            {
+                continue;
+            }
+
+            Tunnel.Encapsulate(state, burst, i, state->View.Targets + server->Target, ipBytes);
+            Send(state, burst, i, server, ipBytes);
+        }
+    }
+
+    /// <summary>Takes off what the sender's Ethernet has padded; returns the IP packet's bytes.</summary>
+    private static uint Trim(Burst* burst, int i)
+    {
+        byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
+        uint ipBytes = (ip[0] >> 4) == 4 ? Wire.Swap(*(ushort*)(ip + 2)) : Wire.Swap(*(ushort*)(ip + 4)) + (uint)Wire.Ipv6Bytes;
+        if (burst->Length[i] != ipBytes + burst->L3Offset[i])
+        {
+            burst->Length[i] = ipBytes + burst->L3Offset[i];
+            burst->Moved |= 1u << i;
+        }
+
+        return ipBytes;
+    }
+
+    /// <summary>Refuses what is too big or has come too far.</summary>
+    private static bool IsPassable(Burst* burst, int i, uint ipBytes, uint mtuBytes)
+    {
+        byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
+        if (((ip[0] >> 4) == 4 ? ip[8] : ip[7]) <= 1)
+        {
+            burst->Refuse(i, DropReason.TtlExpired, 0);
+            return false;
+        }
+
+        if (ipBytes > mtuBytes)
+        {
+            burst->Refuse(i, DropReason.TooBig, mtuBytes);
+            return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>To the server's next hop: counters, tag, MAC addresses.</summary>
+    private static void Send(EngineState* state, Burst* burst, int i, ServerEntry* server, uint ipBytes)
+    {
+        ulong neighbour = Volatile.Read(ref state->Neighbours[server->NextHop]);
+        ServerCounters* counters = state->Servers + burst->Server[i];
+        counters->Packets++;
+        counters->Bytes += ipBytes;
+        if (burst->Vlan[i] != server->Vlan)
+        {
+            EthernetHeader.Retag(burst, i, server->Vlan);
+        }
+
+        EthernetHeader.SetMacs((byte*)burst->Frame[i], NeighbourWord.Mac(neighbour), state->PortMac[server->Port]);
+        if (!NeighbourWord.IsUsable(neighbour))
+        {
+            burst->Verdicts[i] = (byte)Verdict.Wait;
+            burst->NextHop[i] = server->NextHop;
+            return;
+        }
+
+        burst->Verdicts[i] = (byte)Verdict.Forward;
+        burst->Egress[i] = server->Port;
+        state->Block->Counters.ForwardedPackets++;
+        state->Block->Counters.ForwardedBytes += ipBytes;
+    }
+}

@@ -1,0 +1,160 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+
+namespace Forwarder.Lab;
+
+/// <summary>
+/// A server that takes a given number of bytes on each TCP connection, answers with their SHA-256 and sends the same
+/// number of bytes back; and UDP echo on the same port. Threads of the lab's process in the real server's namespace.
+/// </summary>
+public sealed class Transfer : IDisposable
+{
+    private const int ChunkBytes = 64 << 10, PollUs = 200_000, TimeoutMs = 30_000, SeedFactor = 7_919;
+    private readonly List<Thread> _threads = [];
+    private volatile bool _stop;
+
+    /// <summary>Starts it on all addresses of a namespace.</summary>
+    public Transfer(Netns netns, int port)
+    {
+        using CountdownEvent ready = new(2);
+        _threads.Add(netns.StartThread(() => Tcp(port, ready)));
+        _threads.Add(netns.StartThread(() => Udp(port, ready)));
+        ready.Wait();
+    }
+
+    /// <summary>Sends and receives this many bytes from a namespace; false if something arrived changed.</summary>
+    public static bool Run(Netns client, string address, int port, int bytes, int seed)
+    {
+        bool same = false;
+        Exception? fault = null;
+        Thread thread = client.StartThread(() =>
+        {
+            try
+            {
+                same = Exchange(new IPEndPoint(IPAddress.Parse(address), port), bytes, seed);
+            }
+            catch (Exception e) when (e is SocketException or IOException or AggregateException)
+            {
+                fault = e;
+            }
+        });
+        thread.Join();
+        return fault == null ? same : throw new IOException($"{bytes} bytes to {address}:{port}: {fault.Message}", fault);
+    }
+
+    /// <summary>Sends datagrams of growing size from a namespace, each from a port of its own; how many came back unchanged.</summary>
+    public static int Echo(Netns client, string address, int port, int datagrams, int bytesMax)
+    {
+        int same = 0;
+        Thread thread = client.StartThread(() =>
+        {
+            for (int n = 0; n < datagrams; n++)
+            {
+                byte[] sent = RandomNumberGenerator.GetBytes(1 + (int)((long)(bytesMax - 1) * n / Math.Max(1, datagrams - 1))), back = new byte[ChunkBytes];
+                using Socket socket = new(IPAddress.Parse(address).AddressFamily, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 1_000 };
+                socket.Connect(IPAddress.Parse(address), port);
+                try
+                {
+                    socket.Send(sent);
+                    same += back.AsSpan(0, socket.Receive(back)).SequenceEqual(sent) ? 1 : 0;
+                }
+                catch (SocketException)
+                {
+                    // not counted
+                }
+            }
+        });
+        thread.Join();
+        return same;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _stop = true;
+        _threads.ForEach(t => t.Join());
+    }
+
+    private static bool Exchange(IPEndPoint server, int bytes, int seed)
+    {
+        using Socket socket = new(server.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = TimeoutMs, SendTimeout = TimeoutMs };
+        if (!socket.ConnectAsync(server).Wait(TimeoutMs))
+        {
+            throw new IOException("connect: no answer");
+        }
+
+        byte[] data = new byte[bytes];
+        new Random(seed * SeedFactor).NextBytes(data);
+        using NetworkStream stream = new(socket);
+        stream.Write(BitConverter.GetBytes(bytes));
+        stream.Write(data);
+        byte[] hash = new byte[SHA256.HashSizeInBytes], back = new byte[bytes];
+        stream.ReadExactly(hash);
+        stream.ReadExactly(back);
+        return hash.AsSpan().SequenceEqual(SHA256.HashData(data)) && back.AsSpan().SequenceEqual(data);
+    }
+
+    private void Tcp(int port, CountdownEvent ready)
+    {
+        using Socket listener = new(AddressFamily.InterNetworkV6, SocketType.Stream, ProtocolType.Tcp) { DualMode = true };
+        listener.Bind(new IPEndPoint(IPAddress.IPv6Any, port));
+        listener.Listen();
+        ready.Signal();
+        while (!_stop)
+        {
+            if (!listener.Poll(PollUs, SelectMode.SelectRead))
+            {
+                continue;
+            }
+
+            using Socket socket = listener.Accept();
+            socket.ReceiveTimeout = socket.SendTimeout = TimeoutMs;
+            try
+            {
+                using NetworkStream stream = new(socket);
+                byte[] size = new byte[sizeof(int)];
+                stream.ReadExactly(size);
+                byte[] data = new byte[BitConverter.ToInt32(size)];
+                stream.ReadExactly(data);
+                stream.Write(SHA256.HashData(data));
+                stream.Write(data);
+            }
+            catch (IOException)
+            {
+                // the client says what it missed
+            }
+        }
+    }
+
+    private void Udp(int port, CountdownEvent ready)
+    {
+        using Socket socket = new(AddressFamily.InterNetworkV6, SocketType.Dgram, ProtocolType.Udp) { DualMode = true };
+        // The answer must have the address that was asked for: only one socket per address does that simply.
+        socket.SetSocketOption(SocketOptionLevel.IPv6, SocketOptionName.PacketInformation, true);
+        socket.SetSocketOption(SocketOptionLevel.IP, SocketOptionName.PacketInformation, true);
+        socket.Bind(new IPEndPoint(IPAddress.IPv6Any, port));
+        ready.Signal();
+        byte[] data = new byte[ChunkBytes];
+        while (!_stop)
+        {
+            if (socket.Poll(PollUs, SelectMode.SelectRead))
+            {
+                EndPoint from = new IPEndPoint(IPAddress.IPv6Any, 0);
+                SocketFlags flags = SocketFlags.None;
+                int bytes = socket.ReceiveMessageFrom(data, 0, data.Length, ref flags, ref from, out IPPacketInformation packet);
+                Answer(packet.Address, port, data.AsSpan(0, bytes), (IPEndPoint)from);
+            }
+        }
+    }
+
+    private static void Answer(IPAddress own, int port, ReadOnlySpan<byte> data, IPEndPoint client)
+    {
+        bool v4 = client.Address.IsIPv4MappedToIPv6;
+        IPAddress local = own.IsIPv4MappedToIPv6 ? own.MapToIPv4() : own;
+        using Socket socket = new(v4 ? AddressFamily.InterNetwork : AddressFamily.InterNetworkV6, SocketType.Dgram, ProtocolType.Udp);
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+        socket.Bind(new IPEndPoint(local, port));
+        socket.SendTo(data, new IPEndPoint(v4 ? client.Address.MapToIPv4() : client.Address, client.Port));
+    }
+}
