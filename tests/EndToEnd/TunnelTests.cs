@@ -27,7 +27,7 @@ public sealed class TunnelTests(RunningLab bed) : IClassFixture<RunningLab>
         ForgetPathMtu();
         ulong toldBefore = Counter("errorsSent");
         List<Decapsulator> ends = [.. bed.Lab.RealServers.Select(s => new Decapsulator(s.Netns))];
-        List<Transfer> servers = [.. bed.Lab.RealServers.Select(s => new Transfer(s.Netns, TransferPort))];
+        List<Transfer> servers = [.. bed.Lab.RealServers.Select(s => new Transfer(s.Netns, TransferPort, vip))];
         try
         {
             using HttpLoad load = new(bed.Lab.Client, vip, clients: 2, requests: Requests);

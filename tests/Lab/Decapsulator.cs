@@ -16,6 +16,7 @@ public sealed class Decapsulator : IDisposable
     private const ulong TunSetIff = 0x400454CA;   // <linux/if_tun.h>
     private const short TunWithoutInformation = 0x1001;
     private readonly List<Thread> _threads = [];
+    private SafeFileHandle? _tun;
     private volatile bool _stop;
     private int _packets4, _packets6;
 
@@ -23,10 +24,9 @@ public sealed class Decapsulator : IDisposable
     public Decapsulator(Netns netns)
     {
         using ManualResetEventSlim ready = new();
-        SafeFileHandle? tun = null;
         _threads.Add(netns.StartThread(() =>
         {
-            tun = Open("tun0");
+            _tun = Open("tun0");
             ready.Set();
         }));
         ready.Wait();
@@ -37,7 +37,7 @@ public sealed class Decapsulator : IDisposable
             foreach (int protocol in (int[])[Ipv4InIp, Ipv6InIp])
             {
                 using ManualResetEventSlim listening = new();
-                _threads.Add(netns.StartThread(() => Work(tun!, family, protocol, listening)));
+                _threads.Add(netns.StartThread(() => Work(_tun!, family, protocol, listening)));
                 listening.Wait();
             }
         }
@@ -51,11 +51,13 @@ public sealed class Decapsulator : IDisposable
     {
         _stop = true;
         _threads.ForEach(t => t.Join());
+        _tun!.Dispose();
     }
 
     private void Work(SafeFileHandle tun, AddressFamily family, int protocol, ManualResetEventSlim listening)
     {
-        using Socket socket = new(family, SocketType.Raw, (ProtocolType)protocol) { ReceiveBufferSize = ReceiveBufferBytes, ReceiveTimeout = PollMs };
+        using Socket socket = RawSocket(family, protocol);
+        (socket.ReceiveBufferSize, socket.ReceiveTimeout) = (ReceiveBufferBytes, PollMs);
         listening.Set();
         byte[] packet = new byte[PacketBytesMax];
         while (!_stop)
@@ -64,13 +66,21 @@ public sealed class Decapsulator : IDisposable
             {
                 int bytes = socket.Receive(packet);
                 int outer = family == AddressFamily.InterNetwork ? (packet[0] & 0xF) * 4 : 0;   // IPv6 raw sockets leave the header out (RFC 3542 section 3)
-                RandomAccess.Write(tun, packet.AsSpan(outer, bytes - outer), 0);
+                Write(tun, ref packet[outer], bytes - outer);   // a packet that the kernel does not take is lost, as on a wire
                 Interlocked.Increment(ref family == AddressFamily.InterNetwork ? ref _packets4 : ref _packets6);
             }
             catch (SocketException e) when (e.SocketErrorCode is SocketError.TimedOut or SocketError.WouldBlock)
             {
             }
         }
+    }
+
+    // .NET's own constructor takes well-known protocols only.
+    private static Socket RawSocket(AddressFamily family, int protocol)
+    {
+        const int SocketRaw = 3, Ipv4 = 2, Ipv6 = 10;   // <sys/socket.h>
+        int descriptor = CreateSocket(family == AddressFamily.InterNetwork ? Ipv4 : Ipv6, SocketRaw, protocol);
+        return descriptor >= 0 ? new Socket(new SafeSocketHandle(descriptor, ownsHandle: true)) : throw new InvalidOperationException($"socket: {Marshal.GetLastPInvokeErrorMessage()}");
     }
 
     private static SafeFileHandle Open(string name)
@@ -81,6 +91,12 @@ public sealed class Decapsulator : IDisposable
         BitConverter.GetBytes(TunWithoutInformation).CopyTo(request, 16);
         return Ioctl(file, TunSetIff, request) == 0 ? file : throw new InvalidOperationException($"TUNSETIFF: {Marshal.GetLastPInvokeErrorMessage()}");
     }
+
+    [DllImport("libc", EntryPoint = "socket", SetLastError = true)]
+    private static extern int CreateSocket(int family, int kind, int protocol);
+
+    [DllImport("libc", EntryPoint = "write", SetLastError = true)]
+    private static extern nint Write(SafeFileHandle file, ref byte data, nint bytes);
 
     [DllImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     private static extern int Ioctl(SafeFileHandle file, ulong request, byte[] argument);

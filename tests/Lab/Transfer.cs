@@ -14,12 +14,16 @@ public sealed class Transfer : IDisposable
     private readonly List<Thread> _threads = [];
     private volatile bool _stop;
 
-    /// <summary>Starts it on all addresses of a namespace.</summary>
-    public Transfer(Netns netns, int port)
+    /// <summary>Starts it in a namespace: TCP on all addresses, UDP on these.</summary>
+    public Transfer(Netns netns, int port, params string[] addresses)
     {
-        using CountdownEvent ready = new(2);
+        using CountdownEvent ready = new(1 + addresses.Length);
         _threads.Add(netns.StartThread(() => Tcp(port, ready)));
-        _threads.Add(netns.StartThread(() => Udp(port, ready)));
+        foreach (string address in addresses)
+        {
+            _threads.Add(netns.StartThread(() => Udp(new IPEndPoint(IPAddress.Parse(address), port), ready)));
+        }
+
         ready.Wait();
     }
 
@@ -127,34 +131,21 @@ public sealed class Transfer : IDisposable
         }
     }
 
-    private void Udp(int port, CountdownEvent ready)
+    /// <summary>A socket of the address itself: so the answer has the source that was asked for.</summary>
+    private void Udp(IPEndPoint own, CountdownEvent ready)
     {
-        using Socket socket = new(AddressFamily.InterNetworkV6, SocketType.Dgram, ProtocolType.Udp) { DualMode = true };
-        // The answer must have the address that was asked for: only one socket per address does that simply.
-        socket.SetSocketOption(SocketOptionLevel.IPv6, SocketOptionName.PacketInformation, true);
-        socket.SetSocketOption(SocketOptionLevel.IP, SocketOptionName.PacketInformation, true);
-        socket.Bind(new IPEndPoint(IPAddress.IPv6Any, port));
+        using Socket socket = new(own.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        socket.Bind(own);
         ready.Signal();
         byte[] data = new byte[ChunkBytes];
         while (!_stop)
         {
             if (socket.Poll(PollUs, SelectMode.SelectRead))
             {
-                EndPoint from = new IPEndPoint(IPAddress.IPv6Any, 0);
-                SocketFlags flags = SocketFlags.None;
-                int bytes = socket.ReceiveMessageFrom(data, 0, data.Length, ref flags, ref from, out IPPacketInformation packet);
-                Answer(packet.Address, port, data.AsSpan(0, bytes), (IPEndPoint)from);
+                EndPoint from = new IPEndPoint(own.AddressFamily == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0);
+                int bytes = socket.ReceiveFrom(data, ref from);
+                socket.SendTo(data.AsSpan(0, bytes), from);
             }
         }
-    }
-
-    private static void Answer(IPAddress own, int port, ReadOnlySpan<byte> data, IPEndPoint client)
-    {
-        bool v4 = client.Address.IsIPv4MappedToIPv6;
-        IPAddress local = own.IsIPv4MappedToIPv6 ? own.MapToIPv4() : own;
-        using Socket socket = new(v4 ? AddressFamily.InterNetwork : AddressFamily.InterNetworkV6, SocketType.Dgram, ProtocolType.Udp);
-        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
-        socket.Bind(new IPEndPoint(local, port));
-        socket.SendTo(data, new IPEndPoint(v4 ? client.Address.MapToIPv4() : client.Address, client.Port));
     }
 }
