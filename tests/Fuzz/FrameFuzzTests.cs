@@ -36,7 +36,7 @@ public sealed unsafe class FrameFuzzTests
                 {
                     Verdict.Forward => "forward",
                     Verdict.Punt => "punt",
-                    Verdict.Drop => ((DropReason)rig.Burst->Reason[i]).ToString(),
+                    Verdict.Drop or Verdict.Refuse => ((DropReason)rig.Burst->Reason[i]).ToString(),
                     Verdict other => other.ToString(),
                 };
                 string expected = ExpectedVerdict.Of(frames[i]);
@@ -67,7 +67,9 @@ public sealed unsafe class FrameFuzzTests
     }
 
     /// <summary>VLAN 0 and 100: the second service's servers are behind a tag.</summary>
-    internal static SnapshotContent Content()
+    internal static SnapshotContent Content() => Builder().Content;
+
+    internal static ContentBuilder Builder()
     {
         ContentBuilder builder = new();
         int untagged = builder.Interface(0, address: "172.16.58.2"), tagged = builder.Interface(0, vlan: 100, address: "10.1.0.2");
@@ -76,7 +78,7 @@ public sealed unsafe class FrameFuzzTests
         builder.Service("172.16.58.1", 53, Wire.Udp, Scheduler.Wlc, 251, (tagged, "10.1.0.7", 1), (tagged, "10.1.0.8", 1));
         builder.Service("fd16::100", 80, Wire.Tcp, Scheduler.Wlc, 251, (untagged, "fd16::7", 1), (untagged, "fd16::8", 1));
         builder.Service("fd16::100", 53, Wire.Udp, Scheduler.Maglev, 251, (untagged, "fd16::7", 1));
-        return builder.Content;
+        return builder;
     }
 
     private static void Load(EngineRig rig, GuardedMemory[] places, byte[][] frames)
