@@ -8,7 +8,7 @@ public sealed class StateStoreTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("fwd-store-").FullName;
     private readonly StateStore _store;
 
-    public StateStoreTests() => _store = new StateStore(_folder);
+    public StateStoreTests() => _store = StoreIn(_folder);
 
     private string StatePath => Path.Combine(_folder, "state.json");
 
@@ -18,7 +18,7 @@ public sealed class StateStoreTests : IDisposable
     public void WhatIsStoredIsLoadedByTheNextControl()
     {
         Save(States.WithServices(2, 3));
-        DesiredState loaded = new StateStore(_folder).Load(seedPath: null)!;
+        DesiredState loaded = StoreIn(_folder).Load(seedPath: null)!;
         Assert.Equal([2, 3], loaded.Services.Select(s => s.Servers.Count));
         Assert.Equal([StatePath], Directory.GetFileSystemEntries(_folder));   // nothing temporary is left
     }
@@ -28,11 +28,11 @@ public sealed class StateStoreTests : IDisposable
     {
         Save(States.WithServices(1));
         _store.Prepare(States.WithServices(1, 1));
-        Assert.Single(new StateStore(_folder).Load(seedPath: null)!.Services);
+        Assert.Single(StoreIn(_folder).Load(seedPath: null)!.Services);
         _store.Discard();
         Assert.Equal([StatePath], Directory.GetFileSystemEntries(_folder));
         Save(States.WithServices(1, 1, 1));
-        Assert.Equal(3, new StateStore(_folder).Load(seedPath: null)!.Services.Count);
+        Assert.Equal(3, StoreIn(_folder).Load(seedPath: null)!.Services.Count);
     }
 
     /// <summary>Control died while it wrote: half a file beside the good one.</summary>
@@ -41,7 +41,7 @@ public sealed class StateStoreTests : IDisposable
     {
         Save(States.WithServices(1));
         File.WriteAllText(StatePath + ".tmp", "{\"services\":[{");
-        Assert.Single(new StateStore(_folder).Load(seedPath: null)!.Services);
+        Assert.Single(StoreIn(_folder).Load(seedPath: null)!.Services);
         Save(States.WithServices(1, 1));
         Assert.Equal(2, _store.Load(seedPath: null)!.Services.Count);
     }
@@ -76,7 +76,7 @@ public sealed class StateStoreTests : IDisposable
         Assert.Equal("seed", _store.Load(seed)!.Dataplane.Ports[0].Name);
         Save(States.WithServices());
         Assert.Equal("lan0", _store.Load(seed)!.Dataplane.Ports[0].Name);
-        Assert.Null(new StateStore(Path.Combine(_folder, "other")).Load(Path.Combine(_folder, "missing.json")));
+        Assert.Null(StoreIn(Path.Combine(_folder, "other")).Load(Path.Combine(_folder, "missing.json")));
     }
 
     [Theory]
@@ -96,6 +96,8 @@ public sealed class StateStoreTests : IDisposable
         string missing = Path.Combine(_folder, "missing");
         Assert.Contains(missing, Assert.Throws<IOException>(() => FolderSync.Flush(missing)).Message, StringComparison.Ordinal);
     }
+
+    private static StateStore StoreIn(string folder) => new(folder, new StateText());
 
     private void Save(DesiredState state)
     {

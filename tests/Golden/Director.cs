@@ -18,7 +18,7 @@ public sealed unsafe class Director : IDisposable
     public void Configure(string json, bool resolved)
     {
         DesiredState state = JsonSerializer.Deserialize(json, ApiJson.Default.DesiredState)!;
-        SnapshotContent content = _compiler.Compile(ModelBuilder.Build(state, []));
+        SnapshotContent content = _compiler.Compile(ModelBuilder.Build(state, new CheckedServices()));
         _worker.Publish(content);
         if (resolved)
         {

@@ -67,7 +67,7 @@ public static class ControlHost
     {
         services.AddRoutingCore();
         ApiDescription.Add(services);
-        services.AddSingleton(options).AddSingleton(new StateStore(options.StateFolder)).AddSingleton<SnapshotCompiler>().AddSingleton<CounterBases>().AddSingleton<EventLog>();
+        services.AddSingleton(options).AddSingleton<StateText>().AddSingleton(s => new StateStore(options.StateFolder, s.GetRequiredService<StateText>())).AddSingleton<SnapshotCompiler>().AddSingleton<CounterBases>().AddSingleton<EventLog>();
         services.AddSingleton<DataplaneSupervisor>().AddSingleton<Views>().AddSingleton<Connections>().AddSingleton<Deployment>();
         services.AddSingleton<DirectorState>().AddHostedService(s => s.GetRequiredService<DirectorState>()).AddHostedService<RateSampler>();
     }

@@ -50,7 +50,7 @@ public static class Endpoints
             VirtualService service = await ReadAsync(request, ApiJson.Default.VirtualService);
             return Json(await state.ChangeAsync(s => Edits.AddService(s, service)), StatusCodes.Status201Created);
         }).Named("addService", "Adds a virtual service").Takes<VirtualService>().Changes(StatusCodes.Status201Created).Refuses(StatusCodes.Status409Conflict);
-        app.MapDelete("/v1/services", async (DirectorState state) => Json(await state.ChangeAsync(s => new Edit(s with { Services = [] }, null))))
+        app.MapDelete("/v1/services", async (DirectorState state) => Json(await state.ChangeAsync(Edits.RemoveServices)))
             .Named("removeServices", "Removes all virtual services").Changes();
         app.MapPut("/v1/services/{id}", async (string id, HttpRequest request, DirectorState state) =>
         {

@@ -25,7 +25,12 @@ public sealed class Views(DirectorState state, SnapshotCompiler compiler, Datapl
     }
 
     /// <summary>One service.</summary>
-    public ServiceView Service(string id) => Service(state.Current.Model?.Services.FirstOrDefault(s => s.Key.ToString() == id) ?? throw ApiException.NotFound($"There is no virtual service {id}."));
+    public ServiceView Service(string id)
+    {
+        DirectorModel? model = state.Current.Model;
+        int at = model?.Find(id) ?? -1;
+        return at >= 0 ? Service(model!.Services[at]) : throw ApiException.NotFound($"There is no virtual service {id}.");
+    }
 
     /// <summary>The director as a whole.</summary>
     public StatusView Status()

@@ -116,14 +116,13 @@ public sealed class SlotAllocator<TKey>(int capacity)
         }
     }
 
-    /// <summary>Frees every slot whose key is not among those given.</summary>
-    public void KeepOnly(IReadOnlySet<TKey> keys)
+    /// <summary>Frees the slot of a key; it rests, and its user finds it again unless somebody else needs it before.</summary>
+    public void Free(TKey key)
     {
         lock (_lock)
         {
-            foreach (TKey key in _slots.Keys.Where(k => !keys.Contains(k)).ToArray())
+            if (_slots.Remove(key, out int slot))
             {
-                _slots.Remove(key, out int slot);
                 _resting.Add(key, _restingOrder.AddLast((key, slot)));
             }
         }

@@ -5,12 +5,22 @@ using Forwarder.Abi;
 
 namespace Forwarder.Control;
 
-/// <summary>From the model to what goes into a snapshot. Keeps slots stable and built Maglev tables at hand; not thread-safe: the state's owner uses it.</summary>
+/// <summary>
+/// From the model to what goes into a snapshot. Keeps slots stable, and what it has compiled at hand: a service whose model
+/// is the same object as last time is taken over as it is. Not thread-safe: the state's owner uses it.
+/// </summary>
 public sealed class SnapshotCompiler
 {
     private const int Ipv4HeaderBytes = 20, Ipv6HeaderBytes = 40;
 
-    private Dictionary<TableKey, ushort[]> _tables = [];
+    private readonly TableCache _tables = new();
+    private readonly NextHopTable _nextHops;
+    private readonly SnapshotContent _content = new();   // used again and again: anew it would be megabytes for each change
+    private Dictionary<ServiceModel, CompiledService> _compiled = new(ReferenceEqualityComparer.Instance), _spare = new(ReferenceEqualityComparer.Instance);
+    private IReadOnlyList<InterfaceModel> _interfaces = [];
+
+    /// <summary>With no slot given yet.</summary>
+    public SnapshotCompiler() => _nextHops = new NextHopTable(NextHops);
 
     /// <summary>Slots of services.</summary>
     public SlotAllocator<ServiceKey> Services { get; } = new(Limits.ServicesMax);
@@ -42,27 +52,119 @@ public sealed class SnapshotCompiler
         Servers.Restore(count, servers, slot => servers.ContainsKey(slot) ? content.Servers[slot].Incarnation : seen[slot]);
     }
 
-    /// <summary>Compiles a model.</summary>
+    /// <summary>Compiles a model; what it gives is valid until the next call.</summary>
     public SnapshotContent Compile(DirectorModel model)
     {
-        // Free first, so that what is new does not push out what has just been freed without need.
-        Services.KeepOnly(model.Services.Select(s => s.Key).ToHashSet());
-        Servers.KeepOnly(model.Services.SelectMany(s => s.Servers.Select(r => r.KeyIn(s.Key))).ToHashSet());
-        NextHops.KeepOnly(model.Services.SelectMany(s => s.Servers.Select(r => (r.Interface, r.Address))).ToHashSet());
-        SnapshotContent content = new() { Timeouts = model.Timeouts };
+        List<ServiceModel> added = Exchange(model);
+        foreach (ServiceModel service in added)
+        {
+            _compiled.Add(service, CompileService(service));
+        }
+
+        TableCache.Build(added.Select(s => _compiled[s].Table));
+        SnapshotContent content = Cleared();
+        content.Timeouts = model.Timeouts;
         AddInterfaces(model, content);
         foreach (IPAddress vip in model.Services.Select(s => s.Key.Address).Distinct())
         {
             AddLocal(content, vip, LocalAddressKind.Vip, LocalAddress4Entry.AnyInterface);
         }
 
+        content.Servers.EnsureCapacity(Servers.Count);
+        content.MaglevTables.EnsureCapacity(model.Services.Count);
         foreach (ServiceModel service in model.Services)
         {
-            AddService(model, service, content);
+            AddService(service, _compiled[service], content);
         }
 
-        AddTables(model, content);
+        _nextHops.AddTo(content);
         return content;
+    }
+
+    /// <summary>
+    /// Lets go of what is not in the model any more and gives what has to be compiled. Slots are freed before others are
+    /// taken, so that what is new does not push out what has just been freed without need.
+    /// </summary>
+    private List<ServiceModel> Exchange(DirectorModel model)
+    {
+        bool sameInterfaces = AreSame(model.Interfaces, _interfaces);
+        Dictionary<ServiceModel, CompiledService> stay = _spare;
+        List<ServiceModel> added = [];
+        foreach (ServiceModel service in model.Services)
+        {
+            if (sameInterfaces && _compiled.Remove(service, out CompiledService? compiled))
+            {
+                stay.Add(service, compiled);
+            }
+            else
+            {
+                added.Add(service);
+            }
+        }
+
+        foreach (ServerModel server in added.SelectMany(s => s.Servers))
+        {
+            _nextHops.Use(server);
+        }
+
+        foreach ((ServiceModel service, CompiledService compiled) in _compiled)
+        {
+            _tables.Release(compiled.Table);
+            foreach (ServerModel server in service.Servers)
+            {
+                _nextHops.Release(server);
+            }
+        }
+
+        FreeAllBut(added);
+        _compiled.Clear();
+        (_compiled, _spare, _interfaces) = (stay, _compiled, model.Interfaces);
+        return added;
+    }
+
+    private void FreeAllBut(List<ServiceModel> added)
+    {
+        HashSet<ServiceKey> services = [.. added.Select(s => s.Key)];
+        HashSet<ServerKey> servers = [.. added.SelectMany(s => s.Servers.Select(r => r.KeyIn(s.Key)))];
+        foreach (ServiceModel service in _compiled.Keys)
+        {
+            if (!services.Contains(service.Key))
+            {
+                Services.Free(service.Key);
+            }
+
+            foreach (ServerModel server in service.Servers.Where(r => !servers.Contains(r.KeyIn(service.Key))))
+            {
+                Servers.Free(server.KeyIn(service.Key));
+            }
+
+            _nextHops.FreeUnused(service.Servers);
+        }
+    }
+
+    private static bool AreSame(IReadOnlyList<InterfaceModel> a, IReadOnlyList<InterfaceModel> b) =>
+        a.Count == b.Count && !a.Where((own, i) => (own.Port, own.Vlan, own.MtuBytes) != (b[i].Port, b[i].Vlan, b[i].MtuBytes)).Any();
+
+    private SnapshotContent Cleared()
+    {
+        _content.Interfaces.Clear();
+        _content.LocalAddresses4.Clear();
+        _content.LocalAddresses6.Clear();
+        _content.ServiceKeys4.Clear();
+        _content.ServiceKeys6.Clear();
+        _content.Services.Clear();
+        _content.Services.Add(default);   // slot 0 is nobody's
+        _content.Members.Clear();
+        _content.Servers.Clear();
+        _content.Servers.Add(default);
+        _content.NextHops.Clear();
+        _content.NextHops.Add(default);
+        _content.Targets.Clear();
+        _content.Targets.Add(default);
+        _content.ServerKeys4.Clear();
+        _content.ServerKeys6.Clear();
+        _content.MaglevTables.Clear();
+        return _content;
     }
 
     private static void AddInterfaces(DirectorModel model, SnapshotContent content)
@@ -95,40 +197,74 @@ public sealed class SnapshotCompiler
         }
     }
 
-    private void AddService(DirectorModel model, ServiceModel service, SnapshotContent content)
+    private CompiledService CompileService(ServiceModel service)
     {
         int slot = Services.Take(service.Key);
         (ulong high, ulong low) = Words(service.Key.Address);
         ushort port = NetworkPort(service.Key.Port);
-        bool v4 = service.Key.Address.AddressFamily == AddressFamily.InterNetwork;
-        if (v4)
+        uint[] slots = [.. service.Servers.Select(s => (uint)Servers.Take(s.KeyIn(service.Key)))];
+        ServiceEntry entry = new()
         {
-            content.ServiceKeys4.Add(new ServiceKey4Entry { Value = ServiceKey4Entry.Key((uint)high, port, service.Key.Protocol), Service = (uint)slot });
+            Valid = 1, Scheduler = service.Scheduler, Protocol = service.Key.Protocol, IpVersion = (byte)(service.Key.Address.AddressFamily == AddressFamily.InterNetwork ? 4 : 6), Port = port, VipHigh = high, VipLow = low,
+            MembersCount = (uint)slots.Length, HashSalt = (uint)Hashes.Mix64(Hashes.Fold(high, low, ServiceKey6Entry.PortAndProtocol(port, service.Key.Protocol))),
+        };
+        return new CompiledService(
+            slot,
+            entry,
+            slots,
+            [.. service.Servers.Select((server, i) => CompileServer(server, (ushort)slot, Servers.Incarnation((int)slots[i])))],
+            [.. service.Servers.Where(s => s.Method != ForwardingMethod.DirectRouting).Select(s => Target(s, entry))],
+            _tables.Use(new TableKey(service)));
+    }
+
+    private ServerEntry CompileServer(ServerModel server, ushort service, byte incarnation)
+    {
+        InterfaceModel by = _interfaces[server.Interface];
+        return new ServerEntry
+        {
+            NextHop = (uint)_nextHops.SlotOf(server), Service = service, Vlan = by.Vlan, Valid = 1, Incarnation = incarnation, Port = (byte)by.Port, Method = server.Method,
+            Weight = (ushort)server.Weight, MtuBytes = (ushort)(by.MtuBytes - OuterBytes(server)),
+        };
+    }
+
+    private static void AddService(ServiceModel model, CompiledService service, SnapshotContent content)
+    {
+        ServiceEntry entry = service.Entry;
+        if (entry.IpVersion == 4)
+        {
+            content.ServiceKeys4.Add(new ServiceKey4Entry { Value = ServiceKey4Entry.Key((uint)entry.VipHigh, entry.Port, entry.Protocol), Service = (uint)service.Slot });
         }
         else
         {
-            content.ServiceKeys6.Add(new ServiceKey6Entry { High = high, Low = low, Rest = ServiceKey6Entry.PortAndProtocol(port, service.Key.Protocol), Service = (uint)slot });
+            content.ServiceKeys6.Add(new ServiceKey6Entry { High = entry.VipHigh, Low = entry.VipLow, Rest = ServiceKey6Entry.PortAndProtocol(entry.Port, entry.Protocol), Service = (uint)service.Slot });
         }
 
-        Put(content.Services, slot, new ServiceEntry
+        entry.MembersFirst = (uint)content.Members.Count;
+        content.Services.Put(service.Slot, entry);
+        content.Members.AddRange(service.ServerSlots.AsSpan());
+        AddServers(model, service, content);
+        if (service.Table.Entries is { Length: > 0 } table)
         {
-            Valid = 1, Scheduler = service.Scheduler, Protocol = service.Key.Protocol, IpVersion = (byte)(v4 ? 4 : 6), Port = port, VipHigh = high, VipLow = low,
-            MembersFirst = (uint)content.Members.Count, MembersCount = (uint)service.Servers.Count,
-            HashSalt = (uint)Hashes.Mix64(Hashes.Fold(high, low, ServiceKey6Entry.PortAndProtocol(port, service.Key.Protocol))),
-        });
-        foreach (ServerModel server in service.Servers)
+            content.MaglevTables.Add(service.Slot, table);
+        }
+    }
+
+    private static void AddServers(ServiceModel model, CompiledService service, SnapshotContent content)
+    {
+        int target = 0;
+        for (int i = 0; i < service.Servers.Length; i++)
         {
-            int serverSlot = Servers.Take(server.KeyIn(service.Key));
-            content.Members.Add((uint)serverSlot);
-            Put(content.Servers, serverSlot, new ServerEntry
+            ServerEntry server = service.Servers[i];
+            if (server.Method != ForwardingMethod.DirectRouting)
             {
-                NextHop = (uint)AddNextHop(server, content), Service = (ushort)slot, Vlan = model.Interfaces[server.Interface].Vlan, Valid = 1,
-                Incarnation = Servers.Incarnation(serverSlot), Port = (byte)model.Interfaces[server.Interface].Port, Method = server.Method,
-                Weight = (ushort)server.Weight, MtuBytes = (ushort)(model.Interfaces[server.Interface].MtuBytes - OuterBytes(server)), Target = AddTarget(server, content.Services[slot], content),
-            });
+                server.Target = (uint)content.Targets.Count;
+                content.Targets.Add(service.Targets[target++]);
+            }
+
+            content.Servers.Put((int)service.ServerSlots[i], server);
             if (server.Method == ForwardingMethod.Nat)
             {
-                AddServerKey(server, service.Key.Protocol, serverSlot, content);
+                AddServerKey(model.Servers[i], model.Key.Protocol, (int)service.ServerSlots[i], content);
             }
         }
     }
@@ -137,19 +273,13 @@ public sealed class SnapshotCompiler
     private static int OuterBytes(ServerModel server) =>
         server.Method != ForwardingMethod.Tunnel ? 0 : server.Address.AddressFamily == AddressFamily.InterNetwork ? Ipv4HeaderBytes : Ipv6HeaderBytes;
 
-    private static uint AddTarget(ServerModel server, in ServiceEntry service, SnapshotContent content)
+    private static TargetEntry Target(ServerModel server, in ServiceEntry service)
     {
-        if (server.Method == ForwardingMethod.DirectRouting)
-        {
-            return 0;
-        }
-
         (ulong high, ulong low) = Words(server.Address);
         (ulong sourceHigh, ulong sourceLow) = Words(server.Source);
-        content.Targets.Add(server.Method == ForwardingMethod.Nat
+        return server.Method == ForwardingMethod.Nat
             ? TargetEntry.Nat(service, high, low, NetworkPort(server.Port))
-            : TargetEntry.Tunnel((byte)(server.Address.AddressFamily == AddressFamily.InterNetwork ? 4 : 6), high, low, sourceHigh, sourceLow));
-        return (uint)content.Targets.Count - 1;
+            : TargetEntry.Tunnel((byte)(server.Address.AddressFamily == AddressFamily.InterNetwork ? 4 : 6), high, low, sourceHigh, sourceLow);
     }
 
     /// <summary>By what replies of a server behind NAT are known.</summary>
@@ -170,55 +300,6 @@ public sealed class SnapshotCompiler
 
     private static int PortOf(in ServerEntry server, SnapshotContent content, ServiceKey service) =>
         server.Method == ForwardingMethod.Nat ? (ushort)IPAddress.NetworkToHostOrder((short)content.Targets[(int)server.Target].Port) : service.Port;
-
-    private int AddNextHop(ServerModel server, SnapshotContent content)
-    {
-        int slot = NextHops.Take((server.Interface, server.Address));
-        (ulong high, ulong low) = Words(server.Address);
-        Put(content.NextHops, slot, new NextHopEntry
-        {
-            High = high, Low = low, Interface = (ushort)server.Interface, IpVersion = (byte)(server.Address.AddressFamily == AddressFamily.InterNetwork ? 4 : 6),
-        });
-        return slot;
-    }
-
-    /// <summary>Maglev tables: what was built before is taken again, what is new is built on all CPUs, what nobody uses is forgotten.</summary>
-    private void AddTables(DirectorModel model, SnapshotContent content)
-    {
-        TableKey[] keys = [.. model.Services.Select(s => new TableKey(s))];
-        Dictionary<TableKey, ushort[]> tables = [];
-        foreach (TableKey key in keys)
-        {
-            tables[key] = _tables.TryGetValue(key, out ushort[]? table) ? table : [];
-        }
-
-        TableKey[] missing = [.. tables.Keys.Where(k => !_tables.ContainsKey(k))];
-        ushort[][] built = new ushort[missing.Length][];
-        Parallel.For(0, missing.Length, i => built[i] = missing[i].Build());
-        for (int i = 0; i < missing.Length; i++)
-        {
-            tables[missing[i]] = built[i];
-        }
-
-        _tables = tables;
-        for (int i = 0; i < keys.Length; i++)
-        {
-            if (tables[keys[i]].Length > 0)
-            {
-                content.MaglevTables.Add(Services.Take(model.Services[i].Key), tables[keys[i]]);
-            }
-        }
-    }
-
-    private static void Put<T>(List<T> list, int slot, T value)
-    {
-        if (slot >= list.Count)
-        {
-            CollectionsMarshal.SetCount(list, slot + 1);
-        }
-
-        list[slot] = value;
-    }
 
     private static Dictionary<int, TKey> Used<TEntry, TKey>(List<TEntry> entries, Func<TEntry, bool> isUsed, Func<TEntry, TKey> key) =>
         Enumerable.Range(1, Math.Max(0, entries.Count - 1)).Where(slot => isUsed(entries[slot])).ToDictionary(slot => slot, slot => key(entries[slot]));

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
 using System.Threading.Channels;
 using Forwarder.Abi;
 using Forwarder.Api;
@@ -11,15 +9,14 @@ namespace Forwarder.Control;
 /// itself, then one snapshot carries them all, and each answer says in which generation its change is in force. A change
 /// that fails at any step leaves the state, its file, the region and the dataplane's settings as they were.
 /// </summary>
-public sealed class DirectorState(ControlOptions options, StateStore store, Deployment deployment, DataplaneSupervisor supervisor, EventLog events, ILogger<DirectorState> log) : BackgroundService
+public sealed class DirectorState(ControlOptions options, StateStore store, StateText text, Deployment deployment, DataplaneSupervisor supervisor, EventLog events, ILogger<DirectorState> log) : BackgroundService
 {
     private const int BatchMax = 1_024;
 
-    private sealed record Change(Func<DesiredState, Edit> Apply, string? IfMatch, TaskCompletionSource<ChangeResult> Done);
+    private sealed record Change(Func<InForce, Edit> Apply, string? IfMatch, TaskCompletionSource<ChangeResult> Done);
 
     private readonly Channel<Change> _inbox = Channel.CreateUnbounded<Change>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly Dictionary<VirtualService, ServiceModel> _checked = new(ReferenceEqualityComparer.Instance);
-    private (object? Interfaces, object? Dataplane) _checkedFor;
+    private readonly CheckedServices _checked = new();
     private InForce _inForce = new(new DesiredState(), null);
     private volatile Published _published = new(new DesiredState(), null, "\"0\"", 0);
 
@@ -34,7 +31,7 @@ public sealed class DirectorState(ControlOptions options, StateStore store, Depl
 
     /// <summary>Puts a change into the inbox; completes when workers use it, or when it is clear that none run.</summary>
     /// <exception cref="ApiException">The change was refused; nothing of it was applied.</exception>
-    public Task<ChangeResult> ChangeAsync(Func<DesiredState, Edit> apply, string? ifMatch = null)
+    public Task<ChangeResult> ChangeAsync(Func<InForce, Edit> apply, string? ifMatch = null)
     {
         TaskCompletionSource<ChangeResult> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
         if (!_inbox.Writer.TryWrite(new Change(apply, ifMatch, done)))
@@ -50,7 +47,7 @@ public sealed class DirectorState(ControlOptions options, StateStore store, Depl
     {
         if (store.Load(options.ConfigPath) is { } stored)
         {
-            InForce next = new(stored, Check(stored));
+            InForce next = new(stored, ModelBuilder.Build(stored, _checked));
             Take(next, await deployment.PutAsync(stored, deployment.Compile(next)));
         }
     }
@@ -103,7 +100,7 @@ public sealed class DirectorState(ControlOptions options, StateStore store, Depl
             try
             {
                 CheckMatch(change, isFirst: good.Count == 0);
-                next = Apply(change, next.State);
+                next = Apply(change, next);
                 good.Add(change);
             }
             catch (Exception e)
@@ -128,12 +125,12 @@ public sealed class DirectorState(ControlOptions options, StateStore store, Depl
         }
     }
 
-    private InForce Apply(Change change, DesiredState state)
+    private InForce Apply(Change change, InForce before)
     {
-        Edit edit = change.Apply(state);
+        Edit edit = change.Apply(before);
         try
         {
-            return new InForce(edit.Next, Check(edit.Next));
+            return new InForce(edit.Next, ModelBuilder.Build(edit.Next, _checked));
         }
         catch (ApiException e)
         {
@@ -199,28 +196,13 @@ public sealed class DirectorState(ControlOptions options, StateStore store, Depl
     {
         _inForce = next;
         SnapshotBytes = outcome.Bytes;
-        _published = new Published(next.State, next.Model, ETagOf(next.State), outcome.Generation);
+        _published = new Published(next.State, next.Model, text.ETagOf(next.State), outcome.Generation);
     }
 
     private static Exception Explain(Change change, InForce before, Exception e) => e switch
     {
-        ApiException api => change.Apply(before.State).Localize(api),
+        ApiException api => change.Apply(before).Localize(api),
         RegionException or IOException or UnauthorizedAccessException => new ApiException(StatusCodes.Status500InternalServerError, "Not stored", e.Message),
         _ => e,
     };
-
-    private DirectorModel Check(DesiredState state)
-    {
-        // Services are immutable: one that has been checked against the same interfaces need not be checked again.
-        if (!ReferenceEquals(state.Interfaces, _checkedFor.Interfaces) || !ReferenceEquals(state.Dataplane, _checkedFor.Dataplane) || _checked.Count > (2 * state.Services.Count) + BatchMax)
-        {
-            _checked.Clear();
-            _checkedFor = (state.Interfaces, state.Dataplane);
-        }
-
-        return ModelBuilder.Build(state, _checked);
-    }
-
-    private static string ETagOf(DesiredState state) =>
-        $"\"{System.IO.Hashing.XxHash64.HashToUInt64(JsonSerializer.SerializeToUtf8Bytes(state, ApiJson.Default.DesiredState)).ToString("x16", CultureInfo.InvariantCulture)}\"";
 }

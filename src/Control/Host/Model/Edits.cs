@@ -14,35 +14,37 @@ public static class Edits
     /// <summary>The whole state anew.</summary>
     public static Edit Replace(DesiredState next) => new(next, "");
 
-    public static Edit AddService(DesiredState state, VirtualService service) => Find(state, IdOf(service)) < 0
-        ? new Edit(state with { Services = [.. state.Services, service] }, $"/services/{state.Services.Count}")
+    public static Edit AddService(InForce now, VirtualService service) => Find(now, IdOf(service)) < 0
+        ? new Edit(now.State with { Services = [.. now.State.Services, service] }, $"/services/{now.State.Services.Count}")
         : throw ApiException.Conflict($"Virtual service {IdOf(service)} exists already.");
 
-    public static Edit PutService(DesiredState state, string id, VirtualService service)
+    public static Edit PutService(InForce now, string id, VirtualService service)
     {
         if (IdOf(service) != id)
         {
             throw ApiException.Invalid("/address", $"The path names {id}, the body {IdOf(service)}.");
         }
 
-        int at = Find(state, id);
-        return at < 0 ? AddService(state, service) : EditService(state, at, service);
+        int at = Find(now, id);
+        return at < 0 ? AddService(now, service) : EditService(now.State, at, service);
     }
 
-    public static Edit EditService(DesiredState state, string id, Func<VirtualService, VirtualService> edit)
+    public static Edit EditService(InForce now, string id, Func<VirtualService, VirtualService> edit)
     {
-        int at = Existing(state, id);
-        return EditService(state, at, edit(state.Services[at]));
+        int at = Existing(now, id);
+        return EditService(now.State, at, edit(now.State.Services[at]));
     }
 
-    public static Edit RemoveService(DesiredState state, string id) => new(state with { Services = Replace(state.Services, Existing(state, id), null) }, null);
+    public static Edit RemoveService(InForce now, string id) => new(now.State with { Services = Replace(now.State.Services, Existing(now, id), null) }, null);
+
+    public static Edit RemoveServices(InForce now) => new(now.State with { Services = [] }, null);
 
     /// <summary>A change of a service's servers; it gives the changed service and the index of the server that the body is about.</summary>
-    public static Edit EditServers(DesiredState state, string id, Func<VirtualService, (VirtualService Next, int Server)> edit)
+    public static Edit EditServers(InForce now, string id, Func<VirtualService, (VirtualService Next, int Server)> edit)
     {
-        int at = Existing(state, id);
-        (VirtualService next, int server) = edit(state.Services[at]);
-        Edit edited = EditService(state, at, next);
+        int at = Existing(now, id);
+        (VirtualService next, int server) = edit(now.State.Services[at]);
+        Edit edited = EditService(now.State, at, next);
         return edited with { At = server < 0 ? null : $"{edited.At}/servers/{server}" };
     }
 
@@ -72,7 +74,7 @@ public static class Edits
 
     private static Edit EditService(DesiredState state, int at, VirtualService next) => new(state with { Services = Replace(state.Services, at, next) }, $"/services/{at}");
 
-    private static int Existing(DesiredState state, string id) => Find(state, id) is >= 0 and int at ? at : throw ApiException.NotFound($"There is no virtual service {id}.");
+    private static int Existing(InForce now, string id) => Find(now, id) is >= 0 and int at ? at : throw ApiException.NotFound($"There is no virtual service {id}.");
 
     private static int ExistingServer(VirtualService service, string id) =>
         FindServer(service, id) is >= 0 and int at ? at : throw ApiException.NotFound($"There is no real server {id} in {IdOf(service)}.");
@@ -83,18 +85,7 @@ public static class Edits
         return AddressText.TryParse(server.Address, out IPAddress? address) && port is >= 0 and <= ushort.MaxValue ? new IPEndPoint(address, port).ToString() : $"{server.Address}:{port}";
     }
 
-    private static int Find(DesiredState state, string id)
-    {
-        for (int i = 0; i < state.Services.Count; i++)
-        {
-            if (IdOf(state.Services[i]) == id)
-            {
-                return i;
-            }
-        }
-
-        return -1;
-    }
+    private static int Find(InForce now, string id) => now.Model?.Find(id) ?? -1;
 
     private static int FindServer(VirtualService service, string id)
     {

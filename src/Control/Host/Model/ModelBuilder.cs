@@ -18,27 +18,27 @@ public static class ModelBuilder
     /// <summary>Validates the whole state.</summary>
     /// <exception cref="ApiException">422 with the field at fault.</exception>
     /// <param name="state">The state.</param>
-    /// <param name="known">Services that were found good against the same interfaces before; those found good now are added.</param>
-    public static DirectorModel Build(DesiredState state, Dictionary<VirtualService, ServiceModel> known)
+    /// <param name="known">Services that were found good before; those found good now are added.</param>
+    public static DirectorModel Build(DesiredState state, CheckedServices known)
     {
+        known.Begin(state);
         CheckDataplane(state.Dataplane);
         List<InterfaceModel> interfaces = Interfaces(state);
         FlowTimeouts timeouts = Timeouts(state.Timeouts);
         Demand(state.Services.Count < Limits.ServicesMax, "/services", $"{state.Services.Count} virtual services; at most {Limits.ServicesMax - 1} are allowed.");
-        Dictionary<ServiceKey, int> seen = [];
         List<ServiceModel> services = new(state.Services.Count);
         int servers = 0;
         for (int i = 0; i < state.Services.Count; i++)
         {
-            if (!known.TryGetValue(NotNull(state.Services[i], $"/services/{i}"), out ServiceModel? service))
+            if (!known.Known.TryGetValue(NotNull(state.Services[i], $"/services/{i}"), out ServiceModel? service))
             {
                 service = Service(state.Services[i], interfaces, $"/services/{i}");
-                known.Add(state.Services[i], service);
+                known.Known.Add(state.Services[i], service);
             }
 
-            if (!seen.TryAdd(service.Key, i))
+            if (!known.Seen.TryAdd(service.Key, i))
             {
-                throw ApiException.Invalid($"/services/{i}", $"Virtual service {service.Key} is given twice; it is also /services/{seen[service.Key]}.");
+                throw ApiException.Invalid($"/services/{i}", $"Virtual service {service.Key} is given twice; it is also /services/{known.Seen[service.Key]}.");
             }
 
             services.Add(service);

@@ -1,5 +1,6 @@
 using System.Net;
 using Forwarder.Abi;
+using Forwarder.Api;
 
 namespace Forwarder.Control;
 
@@ -14,8 +15,18 @@ public sealed record InterfaceModel(string Name, int Port, ushort Vlan, int MtuB
 /// <summary>What names a virtual service.</summary>
 public readonly record struct ServiceKey(byte Protocol, IPAddress Address, int Port)
 {
+    private const byte TcpProtocol = 6, UdpProtocol = 17;
+
+    /// <summary>Reads an id as <see cref="ToString"/> writes it.</summary>
+    public static bool TryParse(string id, out ServiceKey key)
+    {
+        bool good = AddressText.TryParseEndPoint(id[(id.IndexOf(':', StringComparison.Ordinal) + 1)..], out IPEndPoint? endPoint);
+        key = good ? new ServiceKey(id.StartsWith("tcp:", StringComparison.Ordinal) ? TcpProtocol : UdpProtocol, endPoint!.Address, endPoint.Port) : default;
+        return good && key.ToString() == id;
+    }
+
     /// <summary>Id in paths.</summary>
-    public override string ToString() => $"{(Protocol == 6 ? "tcp" : "udp")}:{new IPEndPoint(Address, Port)}";
+    public override string ToString() => $"{(Protocol == TcpProtocol ? "tcp" : "udp")}:{new IPEndPoint(Address, Port)}";
 }
 
 /// <summary>What names a real server of a virtual service.</summary>
@@ -44,4 +55,25 @@ public sealed record ServerModel(IPAddress Address, int Port, int Weight, int In
 public sealed record ServiceModel(ServiceKey Key, Scheduler Scheduler, int MaglevTableSize, IReadOnlyList<ServerModel> Servers);
 
 /// <summary>The whole desired state, validated.</summary>
-public sealed record DirectorModel(IReadOnlyList<InterfaceModel> Interfaces, FlowTimeouts Timeouts, IReadOnlyList<ServiceModel> Services);
+/// <param name="Interfaces">Interfaces, in the state's order.</param>
+/// <param name="Timeouts">Time-outs.</param>
+/// <param name="Services">Virtual services, in the state's order.</param>
+public sealed record DirectorModel(IReadOnlyList<InterfaceModel> Interfaces, FlowTimeouts Timeouts, IReadOnlyList<ServiceModel> Services)
+{
+    /// <summary>Index of the service with this id, or -1.</summary>
+    public int Find(string id)
+    {
+        if (ServiceKey.TryParse(id, out ServiceKey key))
+        {
+            for (int i = 0; i < Services.Count; i++)
+            {
+                if (Services[i].Key.Port == key.Port && Services[i].Key == key)
+                {
+                    return i;
+                }
+            }
+        }
+
+        return -1;
+    }
+}

@@ -4,8 +4,10 @@ using Forwarder.Api;
 namespace Forwarder.Control;
 
 /// <summary>The desired state on disk: replaced whole, so that a crash leaves the old one or the new one.</summary>
-public sealed class StateStore(string folder)
+public sealed class StateStore(string folder, StateText text)
 {
+    private const int BufferBytes = 64 << 10;
+
     private readonly string _path = Path.Combine(folder, "state.json");
 
     private string TemporaryPath => _path + ".tmp";
@@ -36,8 +38,8 @@ public sealed class StateStore(string folder)
     public void Prepare(DesiredState state)
     {
         Directory.CreateDirectory(folder);
-        using FileStream stream = new(TemporaryPath, FileMode.Create, FileAccess.Write, FileShare.None);
-        JsonSerializer.Serialize(stream, state, ApiJson.Default.DesiredState);
+        using FileStream stream = new(TemporaryPath, FileMode.Create, FileAccess.Write, FileShare.None, BufferBytes);
+        text.Write(stream, state);
         stream.Flush(flushToDisk: true);
     }
 

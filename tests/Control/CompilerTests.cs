@@ -1,0 +1,102 @@
+using CsCheck;
+using Forwarder.Abi;
+using Forwarder.Api;
+
+namespace Forwarder.Control.Tests;
+
+/// <summary>The compiler takes over what has not changed: whatever was compiled before, the snapshot says what the model says.</summary>
+public sealed class CompilerTests
+{
+    private static readonly RegionLayout s_layout = new(1, 8 << 20);
+
+    private static readonly Gen<VirtualService> s_service = Gen.Select(Gen.Int[1, 6], Gen.OneOf(Gen.Const("wlc"), Gen.Const("mh")), Gen.Select(Gen.Int[1, 12], Gen.Int[0, 3]).Array[0, 8]).Select((number, scheduler, servers) => new VirtualService
+    {
+        Protocol = "tcp", Address = $"172.17.0.{number}", Port = 80, Scheduler = scheduler, MaglevTableSize = 251,
+        Servers = [.. servers.DistinctBy(s => s.Item1).Select(s => new RealServer { Address = $"172.16.100.{s.Item1}", Weight = s.Item2, Method = s.Item1 % 3 == 0 ? "tunnel" : "dr" })],
+    });
+
+    private static readonly Gen<VirtualService[]> s_services = s_service.Array[0, 6].Select(all => all.DistinctBy(s => s.Address).ToArray());
+
+    /// <summary>A history of states, each with some of the services of the one before as the same objects; sometimes other interfaces.</summary>
+    [Fact]
+    public void TheSnapshotSaysWhatTheModelSays() => Gen.Select(s_services, Gen.Int[0, 7], Gen.Bool).Array[1, 12].Sample(history =>
+    {
+        using Region region = Region.CreatePrivate(s_layout);
+        SnapshotCompiler compiler = new();
+        CheckedServices known = new();
+        DesiredState state = States.WithServices();
+        Dictionary<ServerKey, (int Slot, byte Incarnation)> before = [];
+        foreach ((VirtualService[] next, int kept, bool tagged) in history)
+        {
+            state = Next(state, next, kept, tagged);
+            DirectorModel model = ModelBuilder.Build(state, known);
+            SnapshotContent content = compiler.Compile(model);
+            AssertSays(model, content, compiler);
+            Dictionary<ServerKey, (int Slot, byte Incarnation)> after = SlotsOf(model, content, compiler);
+            Assert.All(after.Where(a => before.ContainsKey(a.Key)), a => Assert.Equal(before[a.Key], a.Value));
+            Assert.True(new SnapshotPublisher(region).TryPublish(content, out _));   // the verifier agrees
+            Assert.True(new SnapshotGate(region).TryAccept(out _));
+            foreach (ServerKey key in after.Keys)
+            {
+                before[key] = after[key];
+            }
+        }
+    }, iter: 300);
+
+    /// <summary>A change that is taken back leaves no trace.</summary>
+    [Fact]
+    public void CompilingTheOldModelAgainGivesTheOldSnapshot() => Gen.Select(s_services, s_services).Sample((first, second) =>
+    {
+        SnapshotCompiler compiler = new();
+        CheckedServices known = new();
+        DirectorModel model = ModelBuilder.Build(States.WithServices() with { Services = first }, known);
+        byte[] before = Bytes(compiler.Compile(model));
+        compiler.Compile(ModelBuilder.Build(States.WithServices() with { Services = second }, known));
+        SnapshotContent again = compiler.Compile(model);
+        Assert.Equal(before, Bytes(again));
+    }, iter: 300);
+
+    private static DesiredState Next(DesiredState state, VirtualService[] next, int kept, bool tagged)
+    {
+        VirtualService[] stay = [.. state.Services.Where((_, i) => (kept >> (i % 3) & 1) != 0)];
+        VirtualService[] services = [.. stay, .. next.Where(n => stay.All(s => s.Address != n.Address))];
+        return tagged
+            ? state with { Services = services, Interfaces = [state.Interfaces[0] with { Vlan = state.Interfaces[0].Vlan == null ? 7 : null }] }
+            : state with { Services = services };
+    }
+
+    private static void AssertSays(DirectorModel model, SnapshotContent content, SnapshotCompiler compiler)
+    {
+        Assert.Equal(model.Services.Count, content.Services.Count(s => s.Valid != 0));
+        Assert.Equal(model.Services.Sum(s => s.Servers.Count), content.Servers.Count(s => s.Valid != 0));
+        Assert.Equal(model.Services.SelectMany(s => s.Servers).Select(s => s.Address).Distinct().Count(), content.NextHops.Count(h => h.IpVersion != 0));
+        Assert.Equal((model.Services.Count, model.Services.Sum(s => s.Servers.Count)), (compiler.Services.Used.Length, compiler.Servers.Used.Length));
+        foreach (ServiceModel service in model.Services)
+        {
+            Assert.True(compiler.Services.TryFind(service.Key, out int slot));
+            ServiceEntry entry = content.Services[slot];
+            Assert.Equal((service.Scheduler, SnapshotCompiler.Words(service.Key.Address).High), (entry.Scheduler, entry.VipHigh));
+            List<uint> members = content.Members.GetRange((int)entry.MembersFirst, (int)entry.MembersCount);
+            Assert.Equal(
+                service.Servers.Select(s => (SnapshotCompiler.Words(s.Address).High, s.Weight, (int)model.Interfaces[s.Interface].Vlan, slot, s.Method, s.Method == ForwardingMethod.Tunnel ? SnapshotCompiler.Words(s.Address).High : 0)),
+                members.Select(m => content.Servers[(int)m]).Select(s => (content.NextHops[(int)s.NextHop].High, (int)s.Weight, (int)s.Vlan, (int)s.Service, s.Method, content.Targets[(int)s.Target].AddressHigh)));
+            Assert.Equal(service.Servers.Any(s => s.Weight > 0), content.MaglevTables.ContainsKey(slot));
+            ushort[] expected = new TableKey(service).Build();
+            Assert.Equal(expected, content.MaglevTables.GetValueOrDefault(slot, []));
+        }
+    }
+
+    private static Dictionary<ServerKey, (int Slot, byte Incarnation)> SlotsOf(DirectorModel model, SnapshotContent content, SnapshotCompiler compiler) =>
+        model.Services.SelectMany(s => s.Servers, (s, r) => r.KeyIn(s.Key)).ToDictionary(k => k, k =>
+        {
+            Assert.True(compiler.Servers.TryFind(k, out int slot));
+            return (slot, content.Servers[slot].Incarnation);
+        });
+
+    private static byte[] Bytes(SnapshotContent content)
+    {
+        byte[] bytes = new byte[SnapshotWriter.MeasureBytes(content)];
+        SnapshotWriter.Write(content, 1, bytes);
+        return bytes;
+    }
+}
