@@ -7,7 +7,7 @@ using Xunit.Abstractions;
 
 namespace Forwarder.EndToEnd.Tests;
 
-/// <summary>Large configurations through the API to a forwarding dataplane; the figures are printed and stand in docs/scale.md.</summary>
+/// <summary>Large configurations through the API to a forwarding dataplane; the figures are printed and stand in docs/performance.md.</summary>
 public sealed class ScaleTests(ITestOutputHelper output) : IDisposable
 {
     private const int LoadMsMax = 60_000, ChangeMsMax = 3_000;
