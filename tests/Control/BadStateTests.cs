@@ -12,7 +12,8 @@ public sealed class BadStateTests(ControlBed bed) : IClassFixture<ControlBed>
           "interfaces": [ { "name": "lan0", "port": "lan0", "addresses": [ "172.16.58.2/16", "fd16::2/64" ] }, { "name": "web", "port": "lan1", "vlan": 100, "addresses": [ "10.1.0.2/24" ] } ],
           "timeouts":   { "udpS": 30 },
           "services":   [ { "protocol": "tcp", "address": "172.16.58.1", "port": 80, "scheduler": "mh", "maglevTableSize": 251, "servers": [ { "address": "172.16.58.7", "weight": 2 }, { "address": "10.1.0.7" } ] },
-                          { "protocol": "udp", "address": "fd16::100", "port": 53, "servers": [ { "address": "fd16::7" } ] } ] }
+                          { "protocol": "udp", "address": "fd16::100", "port": 53, "servers": [ { "address": "fd16::7" } ] } ],
+          "vrrp":       [ { "name": "web", "interface": "lan0", "vrid": 51, "addresses": [ "172.16.58.1", "172.16.58.9" ] }, { "name": "web6", "interface": "lan0", "vrid": 51, "addresses": [ "fd16::100" ] } ] }
         """;
 
     /// <summary>Field, its bad value, the pointer if it is another one, what the answer says is allowed or wrong.</summary>
@@ -108,6 +109,33 @@ public sealed class BadStateTests(ControlBed bed) : IClassFixture<ControlBed>
         { "/services/0/servers/0/weight", "65536", null, "0 to 65535" },
         { "/services/0/servers/0/method", "\"nat\"", null, "allowed are dr" },
         { "/services/1", """{"protocol":"tcp","address":"172.16.58.1","port":80}""", null, "also /services/0" },
+        { "/vrrp/0", "null", null, "null" },
+        { "/vrrp/0/name", "\"a name\"", null, "1 to 15 letters" },
+        { "/vrrp/1/name", "\"web\"", null, "given twice" },
+        { "/vrrp/0/interface", "\"wan\"", null, "interfaces are: lan0, web" },
+        { "/vrrp/0/interface", "\"web\"", null, "no exception port" },
+        { "/vrrp/0/vrid", "0", null, "1 to 255" },
+        { "/vrrp/0/vrid", "256", null, "1 to 255" },
+        { "/vrrp/1", """{"name":"b","interface":"lan0","vrid":51,"addresses":["172.16.58.10"]}""", "/vrrp/1/vrid", "by group \"web\"" },
+        { "/vrrp/0/priority", "0", null, "1 to 255" },
+        { "/vrrp/0/priority", "256", null, "1 to 255" },
+        { "/vrrp/0/version", "4", null, "2 and 3" },
+        { "/vrrp/1/version", "2", null, "version 2 has no IPv6" },
+        { "/vrrp/0/intervalCs", "0", null, "1 to 4095" },
+        { "/vrrp/0/intervalCs", "4096", null, "1 to 4095" },
+        { "/vrrp/0/preemptDelayMs", "-1", null, "0 to 3600000" },
+        { "/vrrp/0/startDelayMs", "3600001", null, "0 to 3600000" },
+        { "/vrrp/0/password", "\"secret\"", null, "no authentication" },
+        { "/vrrp/0/announceCount", "0", null, "1 to 100" },
+        { "/vrrp/0/announceRepeatDelayMs", "-1", null, "0 to 3600000" },
+        { "/vrrp/0/announceRefreshMs", "-1", null, "0 to 3600000" },
+        { "/vrrp/0/addresses", "[]", null, "1 to 255" },
+        { "/vrrp/0/addresses/0", "\"172.16.58\"", null, "not an IPv4" },
+        { "/vrrp/0/addresses/0", "\"224.0.0.18\"", null, "not a unicast" },
+        { "/vrrp/0/addresses/0", "\"172.16.58.2\"", null, "own address" },
+        { "/vrrp/0/addresses/1", "\"fd16::101\"", null, "family" },
+        { "/vrrp/0/addresses/1", "\"172.16.58.1\"", null, "given twice" },
+        { "/vrrp/1/addresses", "[ \"172.16.58.9\" ]", "/vrrp/1/vrid", "51" },
     };
 
     /// <summary>Values that the JSON reader refuses: field, value, pointer.</summary>

@@ -88,5 +88,5 @@ public sealed class SlotTests
     private static IPAddress Rip(int number) => IPAddress.Parse($"10.0.0.{number}");
 
     private static DirectorModel Model(params int[] servers) =>
-        new([s_lan], FlowTimeouts.Default, [new ServiceModel(s_key, Scheduler.Wlc, 251, [.. servers.Select(n => new ServerModel(Rip(n), 80, 1, 0, ForwardingMethod.DirectRouting, Rip(n)))])]);
+        new([s_lan], FlowTimeouts.Default, [new ServiceModel(s_key, Scheduler.Wlc, 251, [.. servers.Select(n => new ServerModel(Rip(n), 80, 1, 0, ForwardingMethod.DirectRouting, Rip(n)))])], []);
 }

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Forwarder.Lab;
+using Capture = Forwarder.Lab.Capture;
 
 namespace Forwarder.EndToEnd.Tests;
 

@@ -35,7 +35,7 @@ public sealed class OurRouter : IVrrpOwnership, IDisposable
 
     public VrrpLoop Loop => _loop!;
 
-    public VrrpInstance Instance => _loop!.Instances[0];
+    public VrrpInstance Instance => _loop!.Instances.Single().Instance;
 
     public void WaitFor(VrrpState state, string why, int timeoutMs = 8_000) => Wait.Until(() => State == state, $"{state}: {why}", timeoutMs);
 
@@ -47,11 +47,11 @@ public sealed class OurRouter : IVrrpOwnership, IDisposable
         Assert.Null(_failure);
     }
 
-    public void Own(int instance, long untilNs) => Volatile.Write(ref _ownedUntilNs, untilNs);
+    public void Own(int id, long untilNs) => Volatile.Write(ref _ownedUntilNs, untilNs);
 
-    public void Release(int instance) => Volatile.Write(ref _ownedUntilNs, 0);
+    public void Release(int id) => Volatile.Write(ref _ownedUntilNs, 0);
 
-    public void Changed(int instance, VrrpState state, VrrpReason reason)
+    public void Changed(int id, VrrpState state, VrrpReason reason)
     {
         Volatile.Write(ref _changedNs, VrrpLoop.NowNs);
         _reason = (int)reason;
@@ -71,7 +71,8 @@ public sealed class OurRouter : IVrrpOwnership, IDisposable
     {
         try
         {
-            _loop = new VrrpLoop(KeepalivedBed.OurDevice, 0, [config], this);
+            _loop = new VrrpLoop(KeepalivedBed.OurDevice, 0, this);
+            _loop.SetMembers([new VrrpMember(0, config, config)]);
             _opened.Set();
             _loop.Run(_stop.Token);
         }

@@ -25,6 +25,7 @@ public sealed class S1Lab : IDisposable
     public const string ClientAddress = "172.16.0.1";
 
     private readonly Instance _instance = Instance.Create();
+    private readonly List<Director> _others = [];
 
     /// <summary>Makes the bed.</summary>
     public S1Lab()
@@ -36,7 +37,7 @@ public sealed class S1Lab : IDisposable
             Switch.Ip("link set lan up");
             Client = Host("cl", "e0", "02:00:00:00:00:01", $"{ClientAddress}/16", "fd16::1/64");
             DirectorHost = _instance.Netns("dir");
-            ConnectDirector();
+            ConnectDirector(DirectorHost, "dir", DirectorMac);
             RealServers = [Server(7, weight: 2), Server(8, weight: 1)];
             Director = new Director(DirectorHost, _instance.Folder);
         }
@@ -76,6 +77,7 @@ public sealed class S1Lab : IDisposable
     public void Dispose()
     {
         Director?.Dispose();
+        _others.ForEach(d => d.Dispose());
         _instance.Dispose();
     }
 
@@ -91,7 +93,8 @@ public sealed class S1Lab : IDisposable
         return server;
     }
 
-    private Netns Host(string name, string port, string mac, string address, string addressV6)
+    /// <summary>Another host on the LAN.</summary>
+    public Netns Host(string name, string port, string mac, string address, string addressV6)
     {
         Netns netns = _instance.Netns(name);
         Connect(netns, name, port, mac);
@@ -100,16 +103,25 @@ public sealed class S1Lab : IDisposable
         return netns;
     }
 
-    /// <summary>The kernel of the director's namespace must not answer on the port that the dataplane owns.</summary>
-    private void ConnectDirector()
+    /// <summary>Another director on the same LAN, in a namespace of its own; not started. Its port is d0.</summary>
+    public Director AddDirector(string name, string mac)
     {
-        Connect(DirectorHost, "dir", "d0", DirectorMac);
-        DirectorHost.Run("sysctl -qw net.ipv6.conf.d0.disable_ipv6=1 net.ipv4.ip_forward=0");
-        DirectorHost.Run("nft add table netdev lab");
-        DirectorHost.Run("nft add chain netdev lab quiet { type filter hook ingress device d0 priority 0; policy drop; }");
+        Netns netns = _instance.Netns(name);
+        ConnectDirector(netns, name, mac);
+        Director director = new(netns, Directory.CreateDirectory(Path.Combine(Folder, name)).FullName);
+        _others.Add(director);
+        return director;
     }
 
-    /// <summary>A cable to the switch. Without tx off the kernel would hand over packets with unfinished checksums and of 64 kB.</summary>
+    /// <summary>The kernel of a director's namespace must not answer on the port that the dataplane owns.</summary>
+    private void ConnectDirector(Netns netns, string name, string mac)
+    {
+        Connect(netns, name, "d0", mac);
+        netns.Run("sysctl -qw net.ipv6.conf.d0.disable_ipv6=1 net.ipv4.ip_forward=0");
+        netns.Run("nft add table netdev lab");
+        netns.Run("nft add chain netdev lab quiet { type filter hook ingress device d0 priority 0; policy drop; }");
+    }
+
     private void Connect(Netns netns, string name, string port, string mac)
     {
         Shell.Run($"ip link add {port} netns {netns.Name} address {mac} type veth peer name p-{name} netns {Switch.Name}");

@@ -26,5 +26,8 @@ namespace Forwarder.Api;
 [JsonSerializable(typeof(StatusView))]
 [JsonSerializable(typeof(ConnectionList))]
 [JsonSerializable(typeof(DirectorEvent))]
+[JsonSerializable(typeof(IReadOnlyList<VrrpGroupView>))]
+[JsonSerializable(typeof(VrrpCommand))]
+[JsonSerializable(typeof(VrrpGroupSettings))]
 [JsonSerializable(typeof(Problem))]
 public sealed partial class ApiJson : JsonSerializerContext;

@@ -14,4 +14,7 @@ public sealed record DesiredState
 
     /// <summary>Virtual services.</summary>
     public IReadOnlyList<VirtualService> Services { get; set; } = [];
+
+    /// <summary>VRRP groups: VIPs that are shared with other directors.</summary>
+    public IReadOnlyList<VrrpGroupSettings> Vrrp { get; set; } = [];
 }

@@ -26,6 +26,7 @@ public static class Commands
         root.Add(Show("connections", "Flows (the first page; --json has the cursor of the next)", "v1/connections", Connections));
         root.Add(Action("zero", "Start the counters from 0", (api, _) => api.Change(HttpMethod.Post, "v1/counters/zero")));
         root.Add(Action("events", "Follow what happens", Events));
+        root.Add(Vrrp());
         root.Add(Config());
         root.Add(CompletionScripts());
         root.Add(new Command("ipvsadm", "ipvsadm's own command line: fwdctl ipvsadm -L -n"));
@@ -95,6 +96,26 @@ public static class Commands
         command.Add(Action("delete", "Remove a real server", (api, p) => Change(api, p, HttpMethod.Delete, ServerPath(p.GetValue(service)!, p.GetValue(server)!), null), service, server));
         return command;
     }
+
+    private static Command Vrrp()
+    {
+        Argument<string> name = new("group") { Description = "Name of a VRRP group" };
+        Option<int> seconds = new("--for") { Description = "Seconds, 1 to 86400", DefaultValueFactory = _ => 300 };
+        Command vrrp = new("vrrp", "VRRP groups");
+        vrrp.Add(Show("list", "All groups, a line each", "v1/vrrp", VrrpTables.Brief));
+        vrrp.Add(Action("show", "One group with timers and counters", (api, p) =>
+        {
+            VrrpGroupView group = api.Get("v1/vrrp", ApiJson.Default.IReadOnlyListVrrpGroupView).FirstOrDefault(g => g.Name == p.GetValue(name)) ?? throw new CliException($"There is no VRRP group \"{p.GetValue(name)}\".");
+            VrrpTables.Verbose(group);
+        }, name));
+        vrrp.Add(Action("backup", "Make a group backup at once, for some time", (api, p) => VrrpCommand(api, p.GetValue(name)!, "backup", p.GetValue(seconds)), name, seconds));
+        vrrp.Add(Action("handover", "Hand a group over: active until another director is, then backup for some time", (api, p) => VrrpCommand(api, p.GetValue(name)!, "handover", p.GetValue(seconds)), name, seconds));
+        vrrp.Add(Action("release", "End the time for which a group was made backup", (api, p) => api.Change(HttpMethod.Post, $"v1/vrrp/{Uri.EscapeDataString(p.GetValue(name)!)}/release"), name));
+        return vrrp;
+    }
+
+    private static void VrrpCommand(ApiClient api, string group, string verb, int seconds) =>
+        api.Change(HttpMethod.Post, $"v1/vrrp/{Uri.EscapeDataString(group)}/{verb}", ApiClient.Json(new VrrpCommand { DurationS = seconds }, ApiJson.Default.VrrpCommand));
 
     private static Command CompletionScripts()
     {

@@ -21,4 +21,8 @@ public static class VrrpMac
         ReadOnlySpan<byte> ipv6 = [0x33, 0x33, 0x00, 0x00, 0x00, 0x12];
         (isIPv6 ? ipv6 : ipv4).CopyTo(destination);
     }
+
+    /// <summary>The link-local address of a port's MAC address (RFC 4291 appendix A).</summary>
+    public static VrrpAddress LinkLocal(IReadOnlyList<byte> mac) => VrrpAddress.Read(
+        [0xFE, 0x80, 0, 0, 0, 0, 0, 0, (byte)(mac[0] ^ 0x02), mac[1], mac[2], 0xFF, 0xFE, mac[3], mac[4], mac[5]], isIPv6: true);
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Forwarder.Api;
+using Forwarder.Vrrp;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Forwarder.Control;
@@ -11,12 +12,15 @@ public static class Endpoints
     /// <summary>Largest body of a request in bytes.</summary>
     public const long BodyBytesMax = 64L << 20;
 
+    private const int VrrpCommandMaxS = 86_400;
+
     /// <summary>Maps all paths.</summary>
     public static void Map(WebApplication app)
     {
         MapConfig(app.MapGroup("").WithTags("config"));
         MapServices(app.MapGroup("").WithTags("services"));
         MapServers(app.MapGroup("").WithTags("servers"));
+        MapVrrp(app.MapGroup("").WithTags("vrrp"));
         RouteGroupBuilder views = app.MapGroup("").WithTags("views");
         MapViews(views);
         views.MapGet("/v1/events", Events).Named("listenToEvents", "Events, as they happen (server-sent events)").Produces<DirectorEvent>(StatusCodes.Status200OK, "text/event-stream");
@@ -88,6 +92,33 @@ public static class Endpoints
         app.MapDelete("/v1/services/{id}/servers/{server}", async (string id, string server, DirectorState state) =>
             Json(await state.ChangeAsync(s => Edits.EditServers(s, id, v => Edits.RemoveServer(v, server)))))
             .Named("removeServer", "Removes a real server; its connections are lost").Changes().Refuses(StatusCodes.Status404NotFound);
+    }
+
+    private static void MapVrrp(RouteGroupBuilder app)
+    {
+        app.MapGet("/v1/vrrp", async (VrrpService vrrp) => Results.Json(await vrrp.ViewsAsync(), ApiJson.Default.IReadOnlyListVrrpGroupView))
+            .Named("listVrrpGroups", "VRRP groups: state, timers, counters").Produces<IReadOnlyList<VrrpGroupView>>();
+        app.MapPost("/v1/vrrp/{name}/backup", (string name, HttpRequest request, VrrpService vrrp) => CommandAsync(name, request, vrrp, VrrpEvent.ForceBackup))
+            .Named("forceVrrpBackup", "Makes a group backup for some time, at once").Takes<VrrpCommand>().Produces(StatusCodes.Status204NoContent).Refuses(StatusCodes.Status404NotFound, StatusCodes.Status503ServiceUnavailable);
+        app.MapPost("/v1/vrrp/{name}/handover", (string name, HttpRequest request, VrrpService vrrp) => CommandAsync(name, request, vrrp, VrrpEvent.Handover))
+            .Named("handOverVrrp", "Hands a group over: goes on until another director is active, then is backup for some time").Takes<VrrpCommand>().Produces(StatusCodes.Status204NoContent).Refuses(StatusCodes.Status404NotFound, StatusCodes.Status503ServiceUnavailable);
+        app.MapPost("/v1/vrrp/{name}/release", (string name, VrrpService vrrp) =>
+        {
+            vrrp.Post(name, VrrpEvent.ReleaseBackup);
+            return Results.NoContent();
+        }).Named("releaseVrrp", "Ends the time for which a group was made backup").Produces(StatusCodes.Status204NoContent).Refuses(StatusCodes.Status404NotFound, StatusCodes.Status503ServiceUnavailable);
+    }
+
+    private static async Task<IResult> CommandAsync(string name, HttpRequest request, VrrpService vrrp, Func<long, VrrpEvent> make)
+    {
+        VrrpCommand command = await ReadAsync(request, ApiJson.Default.VrrpCommand);
+        if (command.DurationS is < 1 or > VrrpCommandMaxS)
+        {
+            throw ApiException.Invalid("/durationS", $"{command.DurationS} is out of range; allowed are 1 to {VrrpCommandMaxS} seconds.");
+        }
+
+        vrrp.Post(name, make(command.DurationS * VrrpLimits.NanosecondsPerSecond));
+        return Results.NoContent();
     }
 
     private static void MapViews(RouteGroupBuilder app)

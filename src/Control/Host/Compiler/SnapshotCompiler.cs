@@ -31,6 +31,9 @@ public sealed class SnapshotCompiler
     /// <summary>Slots of next hops.</summary>
     public SlotAllocator<(int Interface, IPAddress Address)> NextHops { get; } = new(Limits.NextHopsMax);
 
+    /// <summary>Numbers of VRRP groups.</summary>
+    public SlotAllocator<VrrpGroupKey> VrrpGroups { get; } = new(Limits.VrrpGroupsMax);
+
     /// <summary>
     /// Takes over the slots that a control before this one has published: flows in the dataplane name them. To be called
     /// before the first model is compiled. Incarnations of slots that are not in use are those that workers saw last.
@@ -64,21 +67,35 @@ public sealed class SnapshotCompiler
         TableCache.Build(added.Select(s => _compiled[s].Table));
         SnapshotContent content = Cleared();
         content.Timeouts = model.Timeouts;
+        Dictionary<IPAddress, ushort> governed = Governed(model);
+        content.VrrpGroupsEnd = governed.Count == 0 ? 0 : governed.Values.Max() + 1u;
         AddInterfaces(model, content);
-        foreach (IPAddress vip in model.Services.Select(s => s.Key.Address).Distinct())
+        foreach (IPAddress vip in model.Services.Select(s => s.Key.Address).Concat(governed.Keys).Distinct())
         {
-            AddLocal(content, vip, LocalAddressKind.Vip, LocalAddress4Entry.AnyInterface);
+            AddLocal(content, vip, LocalAddressKind.Vip, LocalAddress4Entry.AnyInterface, governed.GetValueOrDefault(vip));
         }
 
         content.Servers.EnsureCapacity(Servers.Count);
         content.MaglevTables.EnsureCapacity(model.Services.Count);
         foreach (ServiceModel service in model.Services)
         {
-            AddService(service, _compiled[service], content);
+            AddService(service, _compiled[service], governed.GetValueOrDefault(service.Key.Address), content);
         }
 
         _nextHops.AddTo(content);
         return content;
+    }
+
+    /// <summary>The number of the group of each VIP that has one.</summary>
+    private Dictionary<IPAddress, ushort> Governed(DirectorModel model)
+    {
+        HashSet<VrrpGroupKey> wanted = [.. model.VrrpGroups.Select(g => g.Key)];
+        foreach ((VrrpGroupKey gone, _) in VrrpGroups.Used.Where(u => !wanted.Contains(u.Key)))
+        {
+            VrrpGroups.Free(gone);
+        }
+
+        return model.VrrpGroups.SelectMany(g => g.Addresses, (g, vip) => (vip, Group: (ushort)VrrpGroups.Take(g.Key))).ToDictionary(p => p.vip, p => p.Group);
     }
 
     /// <summary>
@@ -184,16 +201,16 @@ public sealed class SnapshotCompiler
         }
     }
 
-    private static void AddLocal(SnapshotContent content, IPAddress address, LocalAddressKind kind, ushort interfaceId)
+    private static void AddLocal(SnapshotContent content, IPAddress address, LocalAddressKind kind, ushort interfaceId, ushort vrrpGroup = 0)
     {
         (ulong high, ulong low) = Words(address);
         if (address.AddressFamily == AddressFamily.InterNetwork)
         {
-            content.LocalAddresses4.Add(new LocalAddress4Entry { Address = (uint)high, Kind = kind, Interface = interfaceId });
+            content.LocalAddresses4.Add(new LocalAddress4Entry { Address = (uint)high, Kind = kind, Interface = interfaceId, VrrpGroup = vrrpGroup });
         }
         else
         {
-            content.LocalAddresses6.Add(new LocalAddress6Entry { High = high, Low = low, Kind = kind, Interface = interfaceId });
+            content.LocalAddresses6.Add(new LocalAddress6Entry { High = high, Low = low, Kind = kind, Interface = interfaceId, VrrpGroup = vrrpGroup });
         }
     }
 
@@ -227,7 +244,7 @@ public sealed class SnapshotCompiler
         };
     }
 
-    private static void AddService(ServiceModel model, CompiledService service, SnapshotContent content)
+    private static void AddService(ServiceModel model, CompiledService service, ushort vrrpGroup, SnapshotContent content)
     {
         ServiceEntry entry = service.Entry;
         if (entry.IpVersion == 4)
@@ -240,6 +257,7 @@ public sealed class SnapshotCompiler
         }
 
         entry.MembersFirst = (uint)content.Members.Count;
+        entry.VrrpGroup = vrrpGroup;
         content.Services.Put(service.Slot, entry);
         content.Members.AddRange(service.ServerSlots.AsSpan());
         AddServers(model, service, content);

@@ -66,6 +66,7 @@ public sealed class Deployment(SnapshotCompiler compiler, DataplaneSupervisor su
         {
             _region = region;
             counters.Clear();
+            region.Leases.Clear(); // a control that has just come up owns nothing until it is elected
         }
 
         SnapshotPublisher publisher = new(region);

@@ -9,7 +9,7 @@ namespace Forwarder.Control;
 /// itself, then one snapshot carries them all, and each answer says in which generation its change is in force. A change
 /// that fails at any step leaves the state, its file, the region and the dataplane's settings as they were.
 /// </summary>
-public sealed class DirectorState(ControlOptions options, StateStore store, StateText text, Deployment deployment, DataplaneSupervisor supervisor, EventLog events, ILogger<DirectorState> log) : BackgroundService
+public sealed class DirectorState(ControlOptions options, StateStore store, StateText text, Deployment deployment, DataplaneSupervisor supervisor, VrrpService vrrp, EventLog events, ILogger<DirectorState> log) : BackgroundService
 {
     private const int BatchMax = 1_024;
 
@@ -195,6 +195,7 @@ public sealed class DirectorState(ControlOptions options, StateStore store, Stat
     private void Take(InForce next, Deployment.Outcome outcome)
     {
         _inForce = next;
+        vrrp.Take(next.Model!);
         SnapshotBytes = outcome.Bytes;
         _published = new Published(next.State, next.Model, text.ETagOf(next.State), outcome.Generation);
     }

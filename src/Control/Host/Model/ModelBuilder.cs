@@ -46,7 +46,7 @@ public static class ModelBuilder
         }
 
         Demand(servers < Limits.ServersMax, "/services", $"{servers} real servers; at most {Limits.ServersMax - 1} are allowed.");
-        return new DirectorModel(interfaces, timeouts, services);
+        return new DirectorModel(interfaces, timeouts, services, VrrpModelBuilder.Groups(state, interfaces));
     }
 
     /// <summary>Validates one service against the interfaces.</summary>
@@ -248,9 +248,9 @@ public static class ModelBuilder
         return (uint)seconds * 1_000;
     }
 
-    private static bool IsName(string name) => name.Length is > 0 and <= NameCharsMax && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
+    internal static bool IsName(string name) => name.Length is > 0 and <= NameCharsMax && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
 
-    private static IPAddress Address(string text, string at, string what)
+    internal static IPAddress Address(string text, string at, string what)
     {
         Demand(AddressText.TryParse(text, out IPAddress? address), at, $"{what} \"{text}\" is not an IPv4 or IPv6 address.");
         Demand(!address!.IsIPv4MappedToIPv6, at, $"{what} {text} is an IPv4 address in IPv6's form; write {address.MapToIPv4()}.");

@@ -58,7 +58,8 @@ public sealed record ServiceModel(ServiceKey Key, Scheduler Scheduler, int Magle
 /// <param name="Interfaces">Interfaces, in the state's order.</param>
 /// <param name="Timeouts">Time-outs.</param>
 /// <param name="Services">Virtual services, in the state's order.</param>
-public sealed record DirectorModel(IReadOnlyList<InterfaceModel> Interfaces, FlowTimeouts Timeouts, IReadOnlyList<ServiceModel> Services)
+/// <param name="VrrpGroups">VRRP groups, in the state's order.</param>
+public sealed record DirectorModel(IReadOnlyList<InterfaceModel> Interfaces, FlowTimeouts Timeouts, IReadOnlyList<ServiceModel> Services, IReadOnlyList<VrrpGroupModel> VrrpGroups)
 {
     /// <summary>Index of the service with this id, or -1.</summary>
     public int Find(string id)

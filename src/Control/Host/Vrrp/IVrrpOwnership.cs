@@ -5,12 +5,12 @@ namespace Forwarder.Control;
 /// <summary>What the addresses' owner does with the decisions of the election. Called on the loop's thread, in order; must not block.</summary>
 public interface IVrrpOwnership
 {
-    /// <summary>The addresses of this instance are ours until then (<see cref="VrrpLoop.NowNs"/>), no longer.</summary>
-    void Own(int instance, long untilNs);
+    /// <summary>The addresses of this instance (<see cref="VrrpMember.Id"/>) are ours until then (<see cref="VrrpLoop.NowNs"/>), no longer.</summary>
+    void Own(int id, long untilNs);
 
     /// <summary>They are not ours any more, from now.</summary>
-    void Release(int instance);
+    void Release(int id);
 
     /// <summary>The instance changed its state.</summary>
-    void Changed(int instance, VrrpState state, VrrpReason reason);
+    void Changed(int id, VrrpState state, VrrpReason reason);
 }

@@ -20,38 +20,35 @@ public sealed class VrrpLoop : IDisposable
 
     private readonly VrrpSocket _socket;
     private readonly VrrpFrames _frames;
-    private readonly VrrpReceiver _receiver;
-    private readonly VrrpInstance[] _instances;
     private readonly IVrrpOwnership _ownership;
     private readonly List<VrrpEffect> _effects = [];
-    private readonly ConcurrentQueue<(int Instance, VrrpEvent Event)> _commands = new();
-    private readonly long _waitNs;
+    private readonly ConcurrentQueue<Action> _commands = new();
+    private readonly long[] _errors = new long[Enum.GetValues<VrrpDecodeError>().Length];
+    private VrrpReceiver _receiver = new([]);
+    private VrrpMember[] _members = [];
+    private VrrpInstance[] _instances = [];
+    private long _waitNs = WaitMaxNs;
 
-    /// <summary>Opens the socket; configurations must be valid, their VRIDs distinct within a family, and none has unicast peers.</summary>
-    /// <exception cref="ArgumentException">Unicast peers are given: their MAC addresses would have to be resolved, which is not done here.</exception>
-    public VrrpLoop(string device, ushort vlan, IReadOnlyList<VrrpConfig> configs, IVrrpOwnership ownership)
+    /// <summary>Opens the socket; there are no instances until <see cref="SetMembers"/>.</summary>
+    /// <exception cref="IOException">There is no such interface, or the right is missing (CAP_NET_RAW).</exception>
+    public VrrpLoop(string device, ushort vlan, IVrrpOwnership ownership)
     {
-        if (configs.Any(c => c.UnicastPeers.Count > 0))
-        {
-            throw new ArgumentException("Unicast peers are not supported on a packet socket.", nameof(configs));
-        }
-
-        _receiver = new VrrpReceiver(configs);
-        _instances = [.. configs.Select(c => new VrrpInstance(c))];
         _ownership = ownership;
-        _waitNs = Math.Min(WaitMaxNs, configs.Min(c => c.IntervalNs) / WaitsPerInterval);
         _socket = new VrrpSocket(device, vlan);
         _frames = new VrrpFrames(_socket.Mac, vlan);
     }
 
+    /// <summary>MAC address of the interface.</summary>
+    public IReadOnlyList<byte> Mac => _socket.Mac;
+
     /// <summary>The clock of the loop: monotonic, in ns.</summary>
     public static long NowNs => (long)(Stopwatch.GetTimestamp() * (VrrpLimits.NanosecondsPerSecond / (double)Stopwatch.Frequency));
 
-    /// <summary>Instances, in the order of the configurations. They belong to the loop's thread while it runs.</summary>
-    public IReadOnlyList<VrrpInstance> Instances => _instances;
+    /// <summary>What runs, and its instances. They belong to the loop's thread: look at them in <see cref="AskAsync"/>.</summary>
+    public IEnumerable<(VrrpMember Member, VrrpInstance Instance)> Instances => _members.Zip(_instances);
 
     /// <summary>Packets that ended so; <see cref="VrrpDecodeError.None"/> counts the good ones.</summary>
-    public long Count(VrrpDecodeError error) => _receiver.Count(error);
+    public long Count(VrrpDecodeError error) => _errors[(int)error];
 
     /// <summary>Frames that the interface did not take.</summary>
     public long SendErrors { get; private set; }
@@ -59,27 +56,48 @@ public sealed class VrrpLoop : IDisposable
     /// <summary>Times that the thread came back so late that what had come in was taken for old.</summary>
     public long Stops { get; private set; }
 
-    /// <summary>Puts an event to be handled by the loop's thread; from any thread.</summary>
-    public void Post(int instance, in VrrpEvent happened) => _commands.Enqueue((instance, happened));
+    /// <summary>
+    /// Says what is to run; from any thread. Configurations must be valid, their VRIDs distinct within a family. Instances whose
+    /// settings stay go on; those that go resign in order.
+    /// </summary>
+    /// <exception cref="ArgumentException">Unicast peers are given: their MAC addresses would have to be resolved, which is not done here.</exception>
+    public void SetMembers(IReadOnlyList<VrrpMember> members)
+    {
+        if (members.Any(m => m.Config.UnicastPeers.Count > 0))
+        {
+            throw new ArgumentException("Unicast peers are not supported on a packet socket.", nameof(members));
+        }
+
+        _commands.Enqueue(() => Replace(members));
+    }
+
+    /// <summary>Puts an event to be handled by the loop's thread; from any thread. Nothing happens if there is no such instance.</summary>
+    public void Post(int id, VrrpEvent happened) => _commands.Enqueue(() =>
+    {
+        int index = Array.FindIndex(_members, m => m.Id == id);
+        if (index >= 0)
+        {
+            Handle(index, happened);
+        }
+    });
+
+    /// <summary>Looks at the instances on the loop's thread, within <see cref="WaitMaxNs"/>.</summary>
+    public Task<T> AskAsync<T>(Func<VrrpLoop, T> question)
+    {
+        TaskCompletionSource<T> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        _commands.Enqueue(() => answer.SetResult(question(this)));
+        return answer.Task;
+    }
 
     /// <summary>Runs until cancelled; then resigns in order.</summary>
     public void Run(CancellationToken cancellation)
     {
-        for (int i = 0; i < _instances.Length; i++)
-        {
-            _ownership.Release(i);
-            Handle(i, VrrpEvent.Startup);
-        }
-
         while (!cancellation.IsCancellationRequested)
         {
             Turn();
         }
 
-        for (int i = 0; i < _instances.Length; i++)
-        {
-            Handle(i, VrrpEvent.Shutdown);
-        }
+        Replace([]);
     }
 
     /// <inheritdoc/>
@@ -94,9 +112,9 @@ public sealed class VrrpLoop : IDisposable
         bool stopped = tookNs > waitNs + StoppedNs;
         Stops += stopped ? 1 : 0;
         Receive(stopped ? tookNs : 0);
-        while (_commands.TryDequeue(out (int Instance, VrrpEvent Event) command))
+        while (_commands.TryDequeue(out Action? command))
         {
-            Handle(command.Instance, command.Event);
+            command();
         }
 
         long nowNs = NowNs;
@@ -109,11 +127,39 @@ public sealed class VrrpLoop : IDisposable
         }
     }
 
+    private void Replace(IReadOnlyList<VrrpMember> members)
+    {
+        Dictionary<VrrpMember, VrrpInstance> running = Instances.ToDictionary(i => i.Member, i => i.Instance);
+        for (int i = 0; i < _members.Length; i++)
+        {
+            if (!members.Contains(_members[i]))
+            {
+                Handle(i, VrrpEvent.Shutdown);
+                _ownership.Release(_members[i].Id);
+                running.Remove(_members[i]);
+            }
+        }
+
+        _members = [.. members];
+        _instances = [.. members.Select(m => running.TryGetValue(m, out VrrpInstance? instance) ? instance : new VrrpInstance(m.Config))];
+        _receiver = new VrrpReceiver([.. members.Select(m => m.Config)]);
+        _waitNs = members.Count == 0 ? WaitMaxNs : Math.Min(WaitMaxNs, members.Min(m => m.Config.IntervalNs) / WaitsPerInterval);
+        for (int i = 0; i < _members.Length; i++)
+        {
+            if (!running.ContainsKey(_members[i]))
+            {
+                _ownership.Release(_members[i].Id);
+                Handle(i, VrrpEvent.Startup);
+            }
+        }
+    }
+
     private void Receive(long ageNs)
     {
         for (int n = 0; n < ReceivePerTurn && _socket.Receive() is { IsEmpty: false } packet; n++)
         {
             VrrpReceived received = _receiver.Receive(packet);
+            _errors[(int)received.Error]++;
             if (received.Error == VrrpDecodeError.None)
             {
                 Handle(received.Instance, received.Event with { AgeNs = ageNs });
@@ -151,13 +197,13 @@ public sealed class VrrpLoop : IDisposable
                 Send(_frames.Advertisement(instance.Config, effect.Priority, effect.Version));
                 break;
             case VrrpEffectKind.RenewLease:
-                _ownership.Own(index, effect.UntilNs);
+                _ownership.Own(_members[index].Id, effect.UntilNs);
                 break;
             case VrrpEffectKind.EndLease:
-                _ownership.Release(index);
+                _ownership.Release(_members[index].Id);
                 break;
             case VrrpEffectKind.BecomeActive or VrrpEffectKind.BecomeBackup or VrrpEffectKind.BecomeInitialize:
-                _ownership.Changed(index, instance.State, effect.Reason);
+                _ownership.Changed(_members[index].Id, instance.State, effect.Reason);
                 break;
             case VrrpEffectKind.SendGratuitousArp or VrrpEffectKind.SendUnsolicitedNeighbourAdvertisement:
                 Announce(instance.Config, effect.Count);

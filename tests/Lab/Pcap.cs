@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace Forwarder.EndToEnd.Tests;
+namespace Forwarder.Lab;
 
 /// <summary>Reads what tcpdump wrote: a 24-byte header, then 16 bytes and the frame for each packet (pcap-savefile(5)).</summary>
 public static class Pcap
@@ -8,14 +8,18 @@ public static class Pcap
     private const int FileHeaderBytes = 24, PacketHeaderBytes = 16, CapturedLengthOffset = 8;
 
     /// <summary>The frames of a file.</summary>
-    public static IReadOnlyList<byte[]> Read(string path)
+    public static IReadOnlyList<byte[]> Read(string path) => [.. ReadTimed(path).Select(f => f.Frame)];
+
+    /// <summary>The frames of a file with their times in µs.</summary>
+    public static IReadOnlyList<(long TimeUs, byte[] Frame)> ReadTimed(string path)
     {
         byte[] file = File.ReadAllBytes(path);
-        List<byte[]> frames = [];
+        List<(long, byte[])> frames = [];
         for (int at = FileHeaderBytes; at + PacketHeaderBytes <= file.Length;)
         {
             int length = BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(at + CapturedLengthOffset));
-            frames.Add(file[(at + PacketHeaderBytes)..(at + PacketHeaderBytes + length)]);
+            long timeUs = (BinaryPrimitives.ReadUInt32LittleEndian(file.AsSpan(at)) * 1_000_000L) + BinaryPrimitives.ReadUInt32LittleEndian(file.AsSpan(at + 4));
+            frames.Add((timeUs, file[(at + PacketHeaderBytes)..(at + PacketHeaderBytes + length)]));
             at += PacketHeaderBytes + length;
         }
 

@@ -1,7 +1,6 @@
 using System.Diagnostics;
-using Forwarder.Lab;
 
-namespace Forwarder.EndToEnd.Tests;
+namespace Forwarder.Lab;
 
 /// <summary>tcpdump on an interface, into a file.</summary>
 public sealed class Capture : IDisposable
@@ -21,13 +20,16 @@ public sealed class Capture : IDisposable
     }
 
     /// <summary>Ends the capture and returns its frames.</summary>
-    public IReadOnlyList<byte[]> Stop()
+    public IReadOnlyList<byte[]> Stop() => [.. StopTimed().Select(f => f.Frame)];
+
+    /// <summary>As <see cref="Stop"/>, with times in µs.</summary>
+    public IReadOnlyList<(long TimeUs, byte[] Frame)> StopTimed()
     {
         const int SettleMs = 300;
         Thread.Sleep(SettleMs);   // what the kernel still holds for tcpdump
         Shell.Run($"kill -INT {_tcpdump.Id}");
         _tcpdump.WaitForExit();
-        return Pcap.Read(_path);
+        return Pcap.ReadTimed(_path);
     }
 
     /// <inheritdoc/>

@@ -1,0 +1,50 @@
+namespace Forwarder.Api;
+
+/// <summary>A virtual router (RFC 9568): VIPs that this director shares with others on one interface.</summary>
+public sealed record VrrpGroupSettings
+{
+    /// <summary>Name, unique.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Name of the interface on which advertisements are sent and heard; its port needs an exception port.</summary>
+    public required string Interface { get; init; }
+
+    /// <summary>VRID, 1 to 255; distinct on an interface for each family.</summary>
+    public required int Vrid { get; init; }
+
+    /// <summary>1 to 255 VIPs of one family, in the order in which they are advertised.</summary>
+    public required IReadOnlyList<string> Addresses { get; init; }
+
+    /// <summary>3 (RFC 9568) or 2 (RFC 3768, IPv4 only).</summary>
+    public int Version { get; set; } = 3;
+
+    /// <summary>1 to 254; 255 = address owner.</summary>
+    public int Priority { get; set; } = 100;
+
+    /// <summary>Time between advertisements in centiseconds: version 3 1 to 4095, version 2 whole seconds (100 to 25500).</summary>
+    public int IntervalCs { get; set; } = 100;
+
+    /// <summary>Whether a director of lower priority that is active is relieved.</summary>
+    public bool Preempt { get; set; } = true;
+
+    /// <summary>How long it is left alone before that, in ms.</summary>
+    public int PreemptDelayMs { get; set; }
+
+    /// <summary>Time after start in which this director neither listens nor speaks, in ms.</summary>
+    public int StartDelayMs { get; set; }
+
+    /// <summary>Version 2: password of 1 to 8 characters (simple text, RFC 2338); null = none.</summary>
+    public string? Password { get; set; }
+
+    /// <summary>Version 3 over IPv4: checksum without the pseudo-header, as some routers have it.</summary>
+    public bool ChecksumWithoutPseudoHeader { get; set; }
+
+    /// <summary>Gratuitous ARP and unsolicited neighbour advertisements of each VIP in a burst (garp_master_repeat).</summary>
+    public int AnnounceCount { get; set; } = 5;
+
+    /// <summary>Time to a second burst in ms; 0 = none (garp_master_delay).</summary>
+    public int AnnounceRepeatDelayMs { get; set; } = 5_000;
+
+    /// <summary>Period of further bursts while active in ms; 0 = none (garp_master_refresh).</summary>
+    public int AnnounceRefreshMs { get; set; }
+}

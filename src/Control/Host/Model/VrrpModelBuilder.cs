@@ -1,0 +1,102 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Forwarder.Abi;
+using Forwarder.Api;
+using Forwarder.Vrrp;
+
+namespace Forwarder.Control;
+
+/// <summary>Checks the VRRP groups of a desired state; what the protocol itself demands is checked by <see cref="VrrpConfig.Validate"/>.</summary>
+internal static class VrrpModelBuilder
+{
+    // Any link-local address does for the checks: the real one comes from the port's MAC address.
+    private static readonly VrrpAddress s_linkLocal = VrrpAddress.Parse("fe80::1");
+
+    private static readonly Dictionary<string, string> s_fields = new()
+    {
+        ["announce.count"] = "announceCount", ["announce.repeatDelayMs"] = "announceRepeatDelayMs", ["announce.refreshMs"] = "announceRefreshMs", ["authData"] = "password", ["authType"] = "password",
+    };
+
+    public static List<VrrpGroupModel> Groups(DesiredState state, IReadOnlyList<InterfaceModel> interfaces)
+    {
+        Demand(state.Vrrp.Count < Limits.VrrpGroupsMax, "/vrrp", $"{state.Vrrp.Count} VRRP groups; at most {Limits.VrrpGroupsMax - 1} are allowed.");
+        List<VrrpGroupModel> groups = new(state.Vrrp.Count);
+        HashSet<string> names = [];
+        Dictionary<VrrpGroupKey, string> keys = [];
+        Dictionary<IPAddress, string> vips = [];
+        for (int i = 0; i < state.Vrrp.Count; i++)
+        {
+            string at = $"/vrrp/{i}";
+            VrrpGroupModel group = Group(state.Vrrp[i] ?? throw ApiException.Invalid(at, "null is not allowed in this list."), state.Dataplane, interfaces, at);
+            Demand(names.Add(group.Name), $"{at}/name", $"VRRP group \"{group.Name}\" is given twice.");
+            Demand(keys.TryAdd(group.Key, group.Name), $"{at}/vrid", $"VRID {group.Key.Vrid} is used on interface \"{group.Settings.Interface}\" by group \"{keys.GetValueOrDefault(group.Key)}\", too.");
+            for (int a = 0; a < group.Addresses.Count; a++)
+            {
+                IPAddress vip = group.Addresses[a];
+                Demand(vips.TryAdd(vip, group.Name), $"{at}/addresses/{a}", $"{vip} is in group \"{vips.GetValueOrDefault(vip)}\", too; a VIP belongs to one group.");
+            }
+
+            groups.Add(group);
+        }
+
+        return groups;
+    }
+
+    private static VrrpGroupModel Group(VrrpGroupSettings s, DataplaneSettings dataplane, IReadOnlyList<InterfaceModel> interfaces, string at)
+    {
+        Demand(ModelBuilder.IsName(s.Name), $"{at}/name", $"\"{s.Name}\" is not a name; allowed are 1 to 15 letters, digits, '.', '-' and '_'.");
+        int index = interfaces.ToList().FindIndex(i => i.Name == s.Interface);
+        Demand(index >= 0, $"{at}/interface", $"There is no interface \"{s.Interface}\"; interfaces are: {string.Join(", ", interfaces.Select(i => i.Name))}.");
+        PortSettings port = dataplane.Ports[interfaces[index].Port];
+        Demand(port.Exception != null, $"{at}/interface", $"Port \"{port.Name}\" of interface \"{s.Interface}\" has no exception port; VRRP sends and hears advertisements by it.");
+        Demand(s.Vrid is >= VrrpLimits.VridMin and <= VrrpLimits.VridMax, $"{at}/vrid", $"VRID {s.Vrid} is out of range; allowed are {VrrpLimits.VridMin} to {VrrpLimits.VridMax}.");
+        Demand(s.Priority is >= VrrpLimits.PriorityMin and <= VrrpLimits.PriorityOwner, $"{at}/priority", $"Priority {s.Priority} is out of range; allowed are {VrrpLimits.PriorityMin} to {VrrpLimits.PriorityOwner}.");
+        Demand(s.Version is 2 or 3, $"{at}/version", $"Version {s.Version} is not supported; allowed are 2 and 3.");
+        List<IPAddress> addresses = Addresses(s, interfaces, at);
+        bool v6 = addresses[0].AddressFamily == AddressFamily.InterNetworkV6;
+        VrrpConfig config = new()
+        {
+            Version = (VrrpVersion)s.Version, Vrid = (byte)s.Vrid, Priority = (byte)s.Priority, IntervalCs = s.IntervalCs, Addresses = [.. addresses.Select(VrrpAddress.From)],
+            PrimaryAddress = v6 ? s_linkLocal : Primary(interfaces[index], at), Preempt = s.Preempt, PreemptDelayMs = s.PreemptDelayMs, StartDelayMs = s.StartDelayMs,
+            AuthType = s.Password == null ? VrrpAuthType.None : VrrpAuthType.SimpleText, AuthData = s.Password == null ? default : Encoding.UTF8.GetBytes(s.Password),
+            ChecksumForm = s.ChecksumWithoutPseudoHeader ? VrrpChecksumForm.MessageOnly : VrrpChecksumForm.PseudoHeader,
+            Announce = new VrrpAnnounceConfig { Count = s.AnnounceCount, RepeatDelayMs = s.AnnounceRepeatDelayMs, RefreshMs = s.AnnounceRefreshMs },
+        };
+        if (config.Validate(interfaces[index].MtuBytes) is [VrrpConfigProblem first, ..])
+        {
+            string field = s_fields.GetValueOrDefault(first.Field, first.Field).Replace('[', '/').Replace("]", "", StringComparison.Ordinal);
+            throw ApiException.Invalid($"{at}/{field}", $"{char.ToUpperInvariant(field[0])}{field[1..]}: {first.Message}.");
+        }
+
+        return new VrrpGroupModel(new VrrpGroupKey(index, (byte)s.Vrid, v6), s.Name, port.Exception!, interfaces[index].Vlan, addresses, config, s);
+    }
+
+    private static List<IPAddress> Addresses(VrrpGroupSettings s, IReadOnlyList<InterfaceModel> interfaces, string at)
+    {
+        Demand(s.Addresses.Count is >= 1 and <= VrrpLimits.AddressesMax, $"{at}/addresses", $"{s.Addresses.Count} VIPs; allowed are 1 to {VrrpLimits.AddressesMax}.");
+        List<IPAddress> addresses = [];
+        for (int a = 0; a < s.Addresses.Count; a++)
+        {
+            IPAddress vip = ModelBuilder.Address(s.Addresses[a], $"{at}/addresses/{a}", "VIP");
+            Demand(!interfaces.Any(i => i.Addresses.Any(o => o.Address.Equals(vip))), $"{at}/addresses/{a}", $"{vip} is an own address of the director; a VIP must be another one.");
+            addresses.Add(vip);
+            Demand(addresses[0].AddressFamily == vip.AddressFamily, $"{at}/addresses/{a}", $"{vip} is not of the family of {addresses[0]}; give each family a group of its own.");
+        }
+
+        return addresses;
+    }
+
+    private static VrrpAddress Primary(InterfaceModel i, string at) =>
+        i.Addresses.Select(a => a.Address).FirstOrDefault(a => a.AddressFamily == AddressFamily.InterNetwork) is { } own
+            ? VrrpAddress.From(own)
+            : throw ApiException.Invalid($"{at}/interface", $"Interface \"{i.Name}\" has no IPv4 address of its own, which advertisements are sent from.");
+
+    private static void Demand(bool condition, string pointer, string detail)
+    {
+        if (!condition)
+        {
+            throw ApiException.Invalid(pointer, detail);
+        }
+    }
+}

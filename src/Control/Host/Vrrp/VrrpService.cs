@@ -1,0 +1,192 @@
+using System.Text.Json;
+using Forwarder.Api;
+using Forwarder.Vrrp;
+
+namespace Forwarder.Control;
+
+/// <summary>
+/// Runs the groups of the configuration in force: a loop for each exception port and VLAN, as long as the dataplane forwards.
+/// When the dataplane goes, its exception ports go with it; the groups are released and elected again when it is back.
+/// </summary>
+public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler compiler, VrrpLeases leases, EventLog events) : BackgroundService
+{
+    private const int LookMs = 50, AnswerTimeoutMs = 1_000;
+
+    private sealed record Group(int Id, string Settings, VrrpGroupModel Model);
+
+    private readonly Dictionary<(string Device, ushort Vlan), VrrpRunner> _runners = [];
+    private readonly Lock _runnersLock = new();
+    private volatile IReadOnlyList<Group> _groups = [];
+    private IReadOnlyList<Group> _given = [];
+    private int _dataplanePid;
+    private string _trouble = "";
+
+    /// <summary>Takes up the groups of a model that is in force. Called by the state's owner.</summary>
+    public void Take(DirectorModel model)
+    {
+        List<Group> groups = new(model.VrrpGroups.Count);
+        foreach (VrrpGroupModel group in model.VrrpGroups)
+        {
+            if (compiler.VrrpGroups.TryFind(group.Key, out int id))
+            {
+                leases.Name(id, group.Name);
+                groups.Add(new Group(id, $"{group.Device} {group.Vlan} {JsonSerializer.Serialize(group.Settings, ApiJson.Default.VrrpGroupSettings)} {group.Config.PrimaryAddress}", group));
+            }
+        }
+
+        _groups = groups;
+    }
+
+    /// <summary>All groups as they are now.</summary>
+    public async Task<IReadOnlyList<VrrpGroupView>> ViewsAsync()
+    {
+        List<VrrpGroupView> views = [];
+        foreach (Group group in _groups)
+        {
+            views.Add(Runner(group) is { } runner && await Ask(runner.Loop.AskAsync(loop => View(group, loop))) is { } view ? view : Waiting(group));
+        }
+
+        return views;
+    }
+
+    /// <summary>Hands an event to a group.</summary>
+    /// <exception cref="ApiException">404: there is no such group; 503: it does not run.</exception>
+    public void Post(string name, VrrpEvent happened)
+    {
+        Group group = _groups.FirstOrDefault(g => g.Model.Name == name) ?? throw ApiException.NotFound($"There is no VRRP group \"{name}\".");
+        VrrpRunner runner = Runner(group) ?? throw ApiException.Unavailable($"VRRP group \"{name}\" does not run: the dataplane or its exception port is not there.");
+        runner.Loop.Post(group.Id, happened);
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            while (!stoppingToken.IsCancellationRequested)
+            {
+                Look();
+                await Task.Delay(LookMs, stoppingToken);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping: the groups resign below.
+        }
+
+        StopAll();
+    }
+
+    /// <summary>Makes what runs what should run.</summary>
+    private void Look()
+    {
+        int pid = supervisor.IsForwarding ? supervisor.Pid : 0;
+        IReadOnlyList<Group> groups = pid == 0 ? [] : _groups;
+        if (pid != _dataplanePid)
+        {
+            StopAll();
+            _dataplanePid = pid;
+        }
+
+        bool complete = true;
+        foreach (IGrouping<(string Device, ushort Vlan), Group> set in groups.GroupBy(g => (g.Model.Device, g.Model.Vlan)))
+        {
+            complete &= TryGet(set.Key) != null;
+        }
+
+        if (ReferenceEquals(groups, _given) && complete)
+        {
+            return;
+        }
+
+        Give(groups);
+        _given = complete ? groups : [];
+    }
+
+    private void Give(IReadOnlyList<Group> groups)
+    {
+        foreach (((string Device, ushort Vlan) key, VrrpRunner runner) in Runners())
+        {
+            runner.Loop.SetMembers([.. groups.Where(g => (g.Model.Device, g.Model.Vlan) == key).Select(g => new VrrpMember(g.Id, g.Settings, Config(g, runner.Loop)))]);
+        }
+    }
+
+    /// <summary>Over IPv6 advertisements come from the port's link-local address (RFC 9568 section 5.1.2.1).</summary>
+    private static VrrpConfig Config(Group group, VrrpLoop loop) => group.Model.Key.IsIPv6 ? group.Model.Config with { PrimaryAddress = VrrpMac.LinkLocal(loop.Mac) } : group.Model.Config;
+
+    private VrrpRunner? TryGet((string Device, ushort Vlan) key)
+    {
+        if (Runners().FirstOrDefault(r => r.Key == key).Value is { } running)
+        {
+            return running;
+        }
+
+        try
+        {
+            VrrpRunner runner = new(key.Device, key.Vlan, leases);
+            lock (_runnersLock)
+            {
+                _runners.Add(key, runner);
+            }
+
+            _trouble = "";
+            return runner;
+        }
+        catch (IOException e)
+        {
+            if (_trouble != e.Message)
+            {
+                _trouble = e.Message;
+                events.Add("vrrp.trouble", e.Message, 0);
+            }
+
+            return null;
+        }
+    }
+
+    private KeyValuePair<(string Device, ushort Vlan), VrrpRunner>[] Runners()
+    {
+        lock (_runnersLock)
+        {
+            return [.. _runners];
+        }
+    }
+
+    private void StopAll()
+    {
+        foreach ((_, VrrpRunner runner) in Runners())
+        {
+            runner.Dispose();
+        }
+
+        lock (_runnersLock)
+        {
+            _runners.Clear();
+        }
+
+        _given = [];
+    }
+
+    private VrrpRunner? Runner(Group group)
+    {
+        lock (_runnersLock)
+        {
+            return _runners.GetValueOrDefault((group.Model.Device, group.Model.Vlan));
+        }
+    }
+
+    private static async Task<VrrpGroupView?> Ask(Task<VrrpGroupView?> answer) =>
+        await Task.WhenAny(answer, Task.Delay(AnswerTimeoutMs)) == answer ? await answer : null;
+
+    private VrrpGroupView? View(Group group, VrrpLoop loop)
+    {
+        VrrpInstance? i = loop.Instances.FirstOrDefault(p => p.Member.Id == group.Id).Instance;
+        return i == null ? null : VrrpViews.Make(group.Model, i, loop, leases.IsOwned(group.Id));
+    }
+
+    private static VrrpGroupView Waiting(Group g) => new()
+    {
+        Name = g.Model.Name, Interface = g.Model.Settings.Interface, Vrid = g.Model.Key.Vrid, Version = g.Model.Settings.Version, Addresses = g.Model.Settings.Addresses, State = "waiting", Priority = g.Model.Settings.Priority,
+        Reason = "the dataplane or the exception port is not there",
+    };
+}
