@@ -267,7 +267,7 @@ public static class ModelBuilder
     private static T NotNull<T>(T? value, string at)
         where T : class => value ?? throw ApiException.Invalid(at, "The entry is null; an object or text is needed.");
 
-    private static void Demand(bool condition, string pointer, string detail)
+    internal static void Demand(bool condition, string pointer, string detail)
     {
         if (!condition)
         {

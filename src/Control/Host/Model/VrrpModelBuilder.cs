@@ -4,6 +4,7 @@ using System.Text;
 using Forwarder.Abi;
 using Forwarder.Api;
 using Forwarder.Vrrp;
+using static Forwarder.Control.ModelBuilder;
 
 namespace Forwarder.Control;
 
@@ -45,7 +46,7 @@ internal static class VrrpModelBuilder
 
     private static VrrpGroupModel Group(VrrpGroupSettings s, DataplaneSettings dataplane, IReadOnlyList<InterfaceModel> interfaces, string at)
     {
-        Demand(ModelBuilder.IsName(s.Name), $"{at}/name", $"\"{s.Name}\" is not a name; allowed are 1 to 15 letters, digits, '.', '-' and '_'.");
+        Demand(IsName(s.Name), $"{at}/name", $"\"{s.Name}\" is not a name; allowed are 1 to 15 letters, digits, '.', '-' and '_'.");
         int index = interfaces.ToList().FindIndex(i => i.Name == s.Interface);
         Demand(index >= 0, $"{at}/interface", $"There is no interface \"{s.Interface}\"; interfaces are: {string.Join(", ", interfaces.Select(i => i.Name))}.");
         PortSettings port = dataplane.Ports[interfaces[index].Port];
@@ -78,7 +79,7 @@ internal static class VrrpModelBuilder
         List<IPAddress> addresses = [];
         for (int a = 0; a < s.Addresses.Count; a++)
         {
-            IPAddress vip = ModelBuilder.Address(s.Addresses[a], $"{at}/addresses/{a}", "VIP");
+            IPAddress vip = Address(s.Addresses[a], $"{at}/addresses/{a}", "VIP");
             Demand(!interfaces.Any(i => i.Addresses.Any(o => o.Address.Equals(vip))), $"{at}/addresses/{a}", $"{vip} is an own address of the director; a VIP must be another one.");
             addresses.Add(vip);
             Demand(addresses[0].AddressFamily == vip.AddressFamily, $"{at}/addresses/{a}", $"{vip} is not of the family of {addresses[0]}; give each family a group of its own.");
@@ -91,12 +92,4 @@ internal static class VrrpModelBuilder
         i.Addresses.Select(a => a.Address).FirstOrDefault(a => a.AddressFamily == AddressFamily.InterNetwork) is { } own
             ? VrrpAddress.From(own)
             : throw ApiException.Invalid($"{at}/interface", $"Interface \"{i.Name}\" has no IPv4 address of its own, which advertisements are sent from.");
-
-    private static void Demand(bool condition, string pointer, string detail)
-    {
-        if (!condition)
-        {
-            throw ApiException.Invalid(pointer, detail);
-        }
-    }
 }
