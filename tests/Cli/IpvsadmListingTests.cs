@@ -31,10 +31,33 @@ public sealed class IpvsadmListingTests
         Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes
           -> RemoteAddress:Port
         TCP  172.16.58.1:80                  37039   195405        0 12198569        0
-          -> 172.16.58.7:80                  24609   131524        0  123456M        0
+          -> 172.16.58.7:80                  24609   131524        0     123G        0
         UDP  [fd16::100]:53                      0        0        0        0        0
 
         """, Printed(l => l.Services(s_services, IpvsadmOptions.Parse(["-L", "-n", "--stats"]))));
+
+    [Theory]
+    [InlineData(99_999_999, "99999999")]
+    [InlineData(100_000_000, "100000K")]
+    [InlineData(999_999_999, "999999K")]
+    [InlineData(1_000_000_000, "1000M")]
+    [InlineData(99_999_999_999, "99999M")]
+    [InlineData(100_000_000_000, "100G")]
+    [InlineData(99_999_999_999_999, "99999G")]
+    [InlineData(100_000_000_000_000, "100T")]
+    public void UnitsOfLargeNumbers(long packets, string column)
+    {
+        ServiceView service = s_services[1] with { Traffic = new TrafficView { Packets = packets } };
+        Assert.Contains("        0 " + column.PadLeft(8) + "        0", Printed(l => l.Services([service], IpvsadmOptions.Parse(["-L", "--stats"]))), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void OrderIsThatOfNumbers()
+    {
+        string[] ids = ["tcp:10.0.0.2:80", "tcp:10.0.0.10:9", "tcp:10.0.0.10:80", "udp:10.0.0.1:1", "tcp:[fd16::1]:1"];
+        ServiceView[] services = [.. ids.Reverse().Select(id => s_services[0] with { Id = id, Protocol = id[..3], Address = System.Net.IPEndPoint.Parse(id[4..]).Address.ToString(), Port = System.Net.IPEndPoint.Parse(id[4..]).Port })];
+        Assert.Equal(ids, IpvsadmOrder.Sorted(services).Select(s => s.Id));
+    }
 
     [Fact]
     public void StatsExact() => Assert.Contains("  -> 172.16.58.7:80                  24609   131524        0 123456789012        0\n",

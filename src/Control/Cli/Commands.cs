@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
@@ -16,6 +17,9 @@ public static class Commands
     public static RootCommand Root()
     {
         RootCommand root = new("Sets up and watches a Forwarder director.") { s_socket, s_json };
+        HelpOption help = root.Options.OfType<HelpOption>().Single();
+        help.Aliases.Remove("/h");   // DOS's way would be taken for a path, and offered where files are completed
+        help.Aliases.Remove("/?");
         root.Add(Services());
         root.Add(Servers());
         root.Add(Show("status", "The director as a whole", "v1/status", Status));

@@ -18,8 +18,8 @@ public static class Completion
             #compdef fwdctl
             _fwdctl() {
                 local -a found
-                found=("${(@f)$("${words[1]}" "[suggest:$CURSOR]" "$BUFFER" 2>/dev/null)}")
-                compadd -a found
+                found=(${(f)"$("${words[1]}" "[suggest:$CURSOR]" "$BUFFER" 2>/dev/null)"})
+                compadd -a found || _files
             }
             compdef _fwdctl fwdctl
             """,
@@ -28,7 +28,8 @@ public static class Completion
                 set -l line (commandline -cp)
                 fwdctl "[suggest:"(string length -- "$line")"]" "$line" 2>/dev/null
             end
-            complete -c fwdctl -a '(__fwdctl)'
+            complete -c fwdctl -f -a '(__fwdctl)'
+            complete -c fwdctl -F -n '__fish_seen_subcommand_from diff apply'
             """,
         _ => throw new CliException($"There is no completion for {shell}; there is for bash, zsh and fish.", CliException.Usage),
     };

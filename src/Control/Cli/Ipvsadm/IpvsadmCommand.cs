@@ -25,7 +25,7 @@ public sealed class IpvsadmCommand(ApiClient api, TextReader input, TextWriter o
             case 'Z': api.Change(HttpMethod.Post, "v1/counters/zero" + (o.Service == null ? "" : "?service=" + Uri.EscapeDataString(ServiceId(o)))); break;
             case '5': SetTimeouts(o.SetSeconds); break;
             case 'R': Restore(); break;
-            case 'S': new IpvsadmListing(output).Save(api.Get("v1/services", ApiJson.Default.ServiceList).Services); break;
+            case 'S': new IpvsadmListing(output).Save([.. IpvsadmOrder.Sorted(api.Get("v1/services", ApiJson.Default.ServiceList).Services)]); break;
             case 'h': output.WriteLine("Usage: ipvsadm -A|-E -t|-u VIP:PORT [-s SCHEDULER] | -D -t|-u VIP:PORT | -C | -R | -S [-n] | -a|-e -t|-u VIP:PORT -r RIP [-g|-i] [-w WEIGHT] | -d -t|-u VIP:PORT -r RIP | -L [-n] [--stats|--rate|-c|--timeout] | -Z [-t|-u VIP:PORT] | --set TCP TCPFIN UDP"); break;
             case 'v': output.WriteLine("ipvsadm of Forwarder (command line of ipvsadm v1.31)"); break;
             default: List(o); break;
@@ -47,7 +47,7 @@ public sealed class IpvsadmCommand(ApiClient api, TextReader input, TextWriter o
         else
         {
             IEnumerable<ServiceView> services = api.Get("v1/services", ApiJson.Default.ServiceList).Services.Where(s => o.Service == null || s.Id == ServiceId(o));
-            ServiceView[] shown = [.. services];
+            ServiceView[] shown = [.. o.Unsorted ? services : IpvsadmOrder.Sorted(services)];
             if (o.Service != null && shown.Length == 0)
             {
                 throw new CliException("No such service");

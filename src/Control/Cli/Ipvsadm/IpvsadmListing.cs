@@ -7,12 +7,15 @@ namespace Forwarder.Cli;
 public sealed class IpvsadmListing(TextWriter output)
 {
     private const int NameWidth = 33;
-    private const double Kilo = 1_000;
 
     /// <summary>-L, with --stats or --rate.</summary>
     public void Services(IReadOnlyList<ServiceView> services, IpvsadmOptions o)
     {
-        output.WriteLine("IP Virtual Server version 1.2.1 (size=4096)");
+        if (o.Service == null)
+        {
+            output.WriteLine("IP Virtual Server version 1.2.1 (size=4096)");
+        }
+
         output.WriteLine(o.Stats ? "Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes"
             : o.Rate ? "Prot LocalAddress:Port                 CPS    InPPS   OutPPS    InBPS   OutBPS"
             : "Prot LocalAddress:Port Scheduler Flags");
@@ -67,19 +70,15 @@ public sealed class IpvsadmListing(TextWriter output)
         return string.Concat(columns.Select(c => " " + (o.Exact ? c.ToString("0", CultureInfo.InvariantCulture).PadLeft(8) : Large(c))));
     }
 
-    private static string Large(double value)
+    // Where ipvsadm 1.31 goes over to the next unit; it cuts off, and does not round.
+    private static string Large(double value) => value switch
     {
-        string unit = "";
-        foreach (string next in (ReadOnlySpan<string>)["K", "M", "G", "T"])
-        {
-            if (value < 100_000_000 && (unit.Length == 0 || value < 10_000_000))
-            {
-                break;
-            }
+        < 100_000_000 => Whole(value, 8, ""),
+        < 1_000_000_000 => Whole(value / 1e3, 7, "K"),
+        < 100_000_000_000 => Whole(value / 1e6, 7, "M"),
+        < 100_000_000_000_000 => Whole(value / 1e9, 7, "G"),
+        _ => Whole(value / 1e12, 7, "T"),
+    };
 
-            (value, unit) = (value / Kilo, next);
-        }
-
-        return (Math.Floor(value).ToString("0", CultureInfo.InvariantCulture) + unit).PadLeft(8);
-    }
+    private static string Whole(double value, int width, string unit) => Math.Floor(value).ToString("0", CultureInfo.InvariantCulture).PadLeft(width) + unit;
 }

@@ -46,6 +46,9 @@ public sealed class IpvsadmOptions
     public bool Exact { get; private set; }
     public bool Timeouts { get; private set; }
 
+    /// <summary>--nosort: in the order of the API.</summary>
+    public bool Unsorted { get; private set; }
+
     /// <summary>--set tcp tcpfin udp, in seconds; 0 = leave.</summary>
     public int[] SetSeconds { get; private set; } = [];
 
@@ -126,7 +129,8 @@ public sealed class IpvsadmOptions
             case '2': Rate = true; break;
             case '3': Exact = true; break;
             case '4': Timeouts = true; break;
-            case '8' or '9': break;
+            case '8': break; // sorted is what it does without, too
+            case '9': Unsorted = true; break;
             default: throw new CliException($"ipvsadm: unrecognized option '{shown}'", CliException.Usage);
         }
     }
