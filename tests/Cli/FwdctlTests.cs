@@ -80,7 +80,7 @@ public sealed class FwdctlTests(DirectorBed bed) : IClassFixture<DirectorBed>
     {
         Outcome nobody = Fwdctl.Run(null, "status");
         Assert.Equal((1, ""), (nobody.ExitCode, nobody.Output));
-        Assert.Contains("No director answers on /nonexistent/api.sock", nobody.Error, StringComparison.Ordinal);
+        Assert.Contains("No director answers on /nonexistent/api.sock (there is no such socket)", nobody.Error, StringComparison.Ordinal);
         Assert.Contains("--socket or FORWARDER_SOCKET", nobody.Error, StringComparison.Ordinal);
         Assert.Equal(0, Fwdctl.Run(null, $"status --socket {bed.Socket}").ExitCode);
         Assert.Equal(0, Fwdctl.Run(null, $"--socket {bed.Socket} ipvsadm -L -n").ExitCode);

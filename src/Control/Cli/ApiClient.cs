@@ -93,7 +93,8 @@ public sealed class ApiClient : IDisposable
             throw new CliException(inner.SocketErrorCode switch
             {
                 SocketError.AccessDenied => $"No permission to use {_socket}: be root or a member of the group forwarder.",
-                _ => $"No director answers on {_socket} ({inner.Message}). Is forwarder-control running? Another socket: --socket or FORWARDER_SOCKET.",
+                // .NET calls a missing file "Cannot assign requested address".
+                _ => $"No director answers on {_socket} ({(File.Exists(_socket) ? inner.Message : "there is no such socket")}). Is forwarder-control running? Another socket: --socket or FORWARDER_SOCKET.",
             });
         }
         catch (HttpRequestException e)
