@@ -41,7 +41,7 @@ public sealed class CompilerTests
                 before[key] = after[key];
             }
         }
-    }, iter: 300);
+    }, iter: 100);
 
     /// <summary>A change that is taken back leaves no trace.</summary>
     [Fact]
@@ -54,7 +54,7 @@ public sealed class CompilerTests
         compiler.Compile(ModelBuilder.Build(States.WithServices() with { Services = second }, known));
         SnapshotContent again = compiler.Compile(model);
         Assert.Equal(before, Bytes(again));
-    }, iter: 300);
+    }, iter: 100);
 
     private static DesiredState Next(DesiredState state, VirtualService[] next, int kept, bool tagged)
     {

@@ -49,6 +49,17 @@ public sealed class EventTests
         Assert.Equal((2, 2), (await NextAsync(first, e => e.Sequence), await NextAsync(second, e => e.Sequence)));
     }
 
+    /// <summary>Who listens does not keep control from stopping.</summary>
+    [Fact]
+    public async Task TheStreamEndsWhenControlStops()
+    {
+        await using ControlBed bed = await new ControlBed().StartAsync(States.WithServices(1));
+        using StreamReader reader = await ListenAsync(bed);
+        await NextAsync(reader, e => e.Sequence);
+        await bed.StopAsync().WaitAsync(s_timeout);
+        Assert.Null(await reader.ReadLineAsync().WaitAsync(s_timeout));
+    }
+
     private static async Task<StreamReader> ListenAsync(ControlBed bed, string? lastEventId = null)
     {
         using HttpRequestMessage request = new(HttpMethod.Get, "v1/events");

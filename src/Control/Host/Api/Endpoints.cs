@@ -138,14 +138,16 @@ public static class Endpoints
             .Named("listConnections", "Flows, page by page").Produces<ConnectionList>().Refuses(StatusCodes.Status503ServiceUnavailable);
     }
 
-    private static async Task Events(HttpContext context, EventLog events)
+    private static async Task Events(HttpContext context, EventLog events, IHostApplicationLifetime lifetime)
     {
+        // A request that never ends would keep control from stopping.
+        using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
         _ = long.TryParse(context.Request.Headers["Last-Event-ID"].FirstOrDefault(), out long after);
         context.Response.ContentType = "text/event-stream";
         await context.Response.Body.FlushAsync();
         try
         {
-            await foreach (DirectorEvent entry in events.ListenAsync(after, context.RequestAborted))
+            await foreach (DirectorEvent entry in events.ListenAsync(after, end.Token))
             {
                 string data = JsonSerializer.Serialize(entry, ApiJson.Default.DirectorEvent).ReplaceLineEndings("");
                 await context.Response.WriteAsync($"id: {entry.Sequence}\nevent: {entry.Kind}\ndata: {data}\n\n");
@@ -154,7 +156,7 @@ public static class Endpoints
         }
         catch (OperationCanceledException)
         {
-            // The listener has gone.
+            // The listener has gone, or control stops.
         }
     }
 
