@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Forwarder.Api;
 using Forwarder.Lab;
 
 namespace Forwarder.EndToEnd.Tests;
@@ -31,6 +32,21 @@ public sealed class BadInputTests(RunningLab bed) : IClassFixture<RunningLab>
         Assert.Contains(where, body, StringComparison.Ordinal);
         Assert.True(JsonDocument.Parse(body).RootElement.GetProperty("detail").GetString()!.Length > 10, body);
         Assert.Equal(before, bed.Director.Api.Send(HttpMethod.Get, "v1/config").Body);
+    }
+
+    /// <summary>Settings with which the dataplane does not start: its own words are the answer, and it forwards again with the old ones.</summary>
+    [Fact]
+    public void A_device_that_is_not_there_is_taken_back()
+    {
+        EnsureService();
+        (_, string before) = bed.Director.Api.Send(HttpMethod.Get, "v1/config");
+        (int status, string body) = bed.Director.Api.Send(HttpMethod.Put, "v1/config", before.Replace("iface=d0", "iface=d7", StringComparison.Ordinal));
+        Assert.True(status == 422, $"{status}: {body}");
+        Assert.Equal("/dataplane", JsonDocument.Parse(body).RootElement.GetProperty("pointer").GetString());
+        Assert.Contains("there is no network interface d7", body, StringComparison.Ordinal);
+        Assert.Equal(before, bed.Director.Api.Send(HttpMethod.Get, "v1/config").Body);
+        Wait.Until(() => bed.Director.Api.Get("v1/status", ApiJson.Default.StatusView).Dataplane.State == "running", "the dataplane runs with its old settings");
+        Assert.Contains("iface=d0", File.ReadAllText(Path.Combine(bed.Director.RunFolder, "dataplane.json")), StringComparison.Ordinal);
     }
 
     [Fact]
