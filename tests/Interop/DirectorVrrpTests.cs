@@ -75,6 +75,19 @@ public sealed class DirectorVrrpTests : IDisposable
     }
 
     [Fact]
+    public void A_director_whose_port_has_no_link_takes_no_part()
+    {
+        _pair.Start();
+        _pair.Lab.Switch.Ip("link set p-dir down");
+        DirectorPair.WaitFor(_pair.First, "initialize");
+        Assert.False(DirectorPair.View(_pair.First).Owned);
+        DirectorPair.WaitFor(_pair.Second, "active");
+        _pair.Lab.Switch.Ip("link set p-dir up");
+        DirectorPair.WaitFor(_pair.First, "active");
+        DirectorPair.WaitFor(_pair.Second, "backup");
+    }
+
+    [Fact]
     public void A_backup_is_silent_and_counts()
     {
         _pair.Start();

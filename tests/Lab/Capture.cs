@@ -12,7 +12,7 @@ public sealed class Capture : IDisposable
     public Capture(Netns netns, string interfaceName, string filter, string folder)
     {
         _path = Path.Combine(folder, $"{interfaceName}-{Guid.NewGuid():N}.pcap");
-        string[] words = ["netns", "exec", netns.Name, "tcpdump", "-i", interfaceName, "-U", "--immediate-mode", "-s", "0", "-w", _path, .. filter.Split(' ')];
+        string[] words = ["netns", "exec", netns.Name, "tcpdump", "-i", interfaceName, "-B", "32768", "-U", "--immediate-mode", "-s", "0", "-w", _path, .. filter.Split(' ')];
         _tcpdump = Process.Start(new ProcessStartInfo("ip", words) { RedirectStandardError = true })!;
         while (_tcpdump.StandardError.ReadLine() is string line && !line.Contains("listening on", StringComparison.Ordinal))
         {

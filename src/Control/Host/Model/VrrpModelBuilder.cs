@@ -70,7 +70,7 @@ internal static class VrrpModelBuilder
             throw ApiException.Invalid($"{at}/{field}", $"{char.ToUpperInvariant(field[0])}{field[1..]}: {first.Message}.");
         }
 
-        return new VrrpGroupModel(new VrrpGroupKey(index, (byte)s.Vrid, v6), s.Name, port.Exception!, interfaces[index].Vlan, addresses, config, s);
+        return new VrrpGroupModel(new VrrpGroupKey(index, (byte)s.Vrid, v6), s.Name, interfaces[index].Port, port.Exception!, interfaces[index].Vlan, addresses, config, s);
     }
 
     private static List<IPAddress> Addresses(VrrpGroupSettings s, IReadOnlyList<InterfaceModel> interfaces, string at)

@@ -16,6 +16,8 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
 
     private readonly Dictionary<(string Device, ushort Vlan), VrrpRunner> _runners = [];
     private readonly Lock _runnersLock = new();
+    private readonly Dictionary<int, VrrpFaults> _faults = [];
+    private readonly WorkerHeartbeats _heartbeats = new();
     private volatile IReadOnlyList<Group> _groups = [];
     private IReadOnlyList<Group> _given = [];
     private int _dataplanePid;
@@ -94,13 +96,43 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
             complete &= TryGet(set.Key) != null;
         }
 
-        if (ReferenceEquals(groups, _given) && complete)
+        if (!ReferenceEquals(groups, _given) || !complete)
+        {
+            Give(groups);
+            _given = complete ? groups : [];
+            _faults.Clear();
+        }
+
+        WatchFaults(groups);
+    }
+
+    /// <summary>A group takes no part while its port has no link, or while a worker does not turn.</summary>
+    private void WatchFaults(IReadOnlyList<Group> groups)
+    {
+        if (groups.Count == 0 || supervisor.Region is not { } region)
         {
             return;
         }
 
-        Give(groups);
-        _given = complete ? groups : [];
+        VrrpFaults workers = _heartbeats.IsAnyStuck(region) ? VrrpFaults.Worker : VrrpFaults.None;
+        foreach (Group group in groups)
+        {
+            VrrpFaults now = workers | (region.Port(group.Model.Port).LinkUp == 0 ? VrrpFaults.Link : VrrpFaults.None), before = _faults.GetValueOrDefault(group.Id);
+            if (now != before && Runner(group) is { } runner)
+            {
+                _faults[group.Id] = now;
+                Post(runner, group.Id, now & ~before, VrrpEvent.FaultRaised);
+                Post(runner, group.Id, before & ~now, VrrpEvent.FaultCleared);
+            }
+        }
+    }
+
+    private static void Post(VrrpRunner runner, int id, VrrpFaults faults, Func<VrrpFaults, VrrpEvent> make)
+    {
+        if (faults != VrrpFaults.None)
+        {
+            runner.Loop.Post(id, make(faults));
+        }
     }
 
     private void Give(IReadOnlyList<Group> groups)
