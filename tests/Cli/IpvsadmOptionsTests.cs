@@ -14,6 +14,7 @@ public sealed class IpvsadmOptionsTests
     [InlineData("-Z -t 172.16.58.1:80", 'Z')]
     [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7 --ipip", 'a')]
     [InlineData("-e -t 172.16.58.1:80 -r 172.16.58.7 -i -w 3", 'e')]
+    [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7:8080 -m", 'a')]
     [InlineData("-S -n", 'S')]
     [InlineData("--set 900 120 300", '5')]
     public void TakesWhatIpvsadmTakes(string line, char command) => Assert.Equal(command, Parse(line).Command);
@@ -30,7 +31,6 @@ public sealed class IpvsadmOptionsTests
     [Theory]
     [InlineData("-A -f 1", "-f is not available")]
     [InlineData("-A -t 172.16.58.1:80 -p 360", "-p is not available")]
-    [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7 -m", "-m is not available")]
     [InlineData("-L --thresholds", "--thresholds is not available")]
     public void WhatIsNotAvailableIsNamed(string line, string message) => Refused(line, message);
 

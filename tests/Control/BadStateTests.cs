@@ -107,7 +107,7 @@ public sealed class BadStateTests(ControlBed bed) : IClassFixture<ControlBed>
         { "/services/0/servers/0/port", "8080", null, "cannot translate ports" },
         { "/services/0/servers/0/weight", "-1", null, "0 to 65535" },
         { "/services/0/servers/0/weight", "65536", null, "0 to 65535" },
-        { "/services/0/servers/0/method", "\"nat\"", null, "allowed are dr" },
+        { "/services/0/servers/0/method", "\"fullnat\"", null, "allowed are dr" },
         { "/services/1", """{"protocol":"tcp","address":"172.16.58.1","port":80}""", null, "also /services/0" },
         { "/vrrp/0", "null", null, "null" },
         { "/vrrp/0/name", "\"a name\"", null, "1 to 15 letters" },

@@ -101,7 +101,7 @@ public sealed unsafe class SnapshotFuzzTests
     }
 
     /// <summary>Servers of all methods.</summary>
-    private static SnapshotContent Content() => FrameFuzzTests.Builder().Tunnel(1, "172.16.58.2").Tunnel(5, "fd16::2").Content;
+    private static SnapshotContent Content() => FrameFuzzTests.Builder().Tunnel(1, "172.16.58.2").Tunnel(5, "fd16::2").Nat(3, 5353).Nat(6, 8080).Content;
 
     private static byte[] Written(SnapshotContent content)
     {

@@ -105,6 +105,29 @@ public sealed class ContentBuilder
         return this;
     }
 
+    /// <summary>Puts a server, added with its service, behind NAT with this port.</summary>
+    public ContentBuilder Nat(int server, int port)
+    {
+        ServerEntry entry = Content.Servers[server];
+        NextHopEntry hop = Content.NextHops[(int)entry.NextHop];
+        ServiceEntry service = Content.Services[entry.Service];
+        ushort networkPort = (ushort)IPAddress.HostToNetworkOrder((short)port);
+        entry.Method = ForwardingMethod.Nat;
+        entry.Target = (uint)Content.Targets.Count;
+        Content.Targets.Add(TargetEntry.Nat(service, hop.High, hop.Low, networkPort));
+        Content.Servers[server] = entry;
+        if (hop.IpVersion == 4)
+        {
+            Content.ServerKeys4.Add(new ServerKey4Entry { Value = ServiceKey4Entry.Key((uint)hop.High, networkPort, service.Protocol), Server = (uint)server });
+        }
+        else
+        {
+            Content.ServerKeys6.Add(new ServerKey6Entry { High = hop.High, Low = hop.Low, Rest = ServiceKey6Entry.PortAndProtocol(networkPort, service.Protocol), Server = (uint)server });
+        }
+
+        return this;
+    }
+
     /// <summary>Puts a server, added with its service, behind a tunnel from this own address.</summary>
     public ContentBuilder Tunnel(int server, string source)
     {

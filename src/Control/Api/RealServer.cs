@@ -12,6 +12,6 @@ public sealed record RealServer
     /// <summary>Weight 0 to 65,535; 0 = no new flows.</summary>
     public int Weight { get; set; } = 1;
 
-    /// <summary>Forwarding method: "dr" (direct routing) or "tunnel" (IPIP).</summary>
+    /// <summary>Forwarding method: "dr" (direct routing), "tunnel" (IPIP) or "nat" (masquerading).</summary>
     public string Method { get; set; } = "dr";
 }

@@ -15,7 +15,7 @@ public sealed record RealServerView
     /// <summary>Weight.</summary>
     public int Weight { get; set; }
 
-    /// <summary>Forwarding method: "dr" or "tunnel".</summary>
+    /// <summary>Forwarding method: "dr", "tunnel" or "nat".</summary>
     public required string Method { get; init; }
 
     /// <summary>IPVS's ActiveConn: established TCP and live UDP flows.</summary>

@@ -27,6 +27,9 @@ public static class Limits
     /// <summary>Real servers of one virtual service. Maglev entries are 16-bit indexes into the members.</summary>
     public const int ServersPerServiceMax = 8_192;
 
+    /// <summary>Services that one address and port of a real server behind NAT serves: a reply is looked for in each.</summary>
+    public const int NatServicesPerServerMax = 64;
+
     /// <summary>Next hops (neighbours that packets are sent to). Slot 0 is never used.</summary>
     public const int NextHopsMax = 131_072;
 

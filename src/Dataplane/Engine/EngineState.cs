@@ -36,6 +36,11 @@ public unsafe struct EngineState
     public fixed uint TimeoutMs[FlowStates.StateCount];
     /// <summary>Next state by state and TCP flags, see <see cref="FlowStates.Fill"/>.</summary>
     public fixed byte NextState[FlowStates.StateCount * FlowStates.FlagCount];
+    /// <summary>MTU of each port that has an interface.</summary>
+    public fixed ushort PortMtuBytes[Limits.PortsMax];
+    /// <summary>Last hops of clients by number, and flows that hold each, see <see cref="LastHops"/>.</summary>
+    public fixed ulong LastHop[LastHops.Capacity];
+    public fixed uint LastHopUses[LastHops.Capacity];
     /// <summary>MAC address of each port, first byte lowest.</summary>
     public fixed ulong PortMac[Limits.PortsMax];
 
@@ -77,6 +82,10 @@ public unsafe struct EngineState
         state->TimeoutMs[(int)FlowState.FinWait] = timeouts.TcpFinWaitMs;
         state->TimeoutMs[(int)FlowState.Close] = timeouts.TcpCloseMs;
         state->TimeoutMs[(int)FlowState.Udp] = timeouts.UdpMs;
+        for (int i = 0; i < view.InterfaceCount; i++)
+        {
+            state->PortMtuBytes[view.Interfaces[i].Port] = view.Interfaces[i].MtuBytes;
+        }
     }
 
     /// <summary>Whether VIPs of a VRRP group are this director's now; those of no group (0) always are.</summary>

@@ -116,9 +116,10 @@ public sealed unsafe class FlowTableTests
     [Fact]
     public void DeadlinesAreComparedAcrossTheWrapOfTheClock()
     {
-        ulong value = FlowValue.Pack(1, 0, FlowState.Udp, 10);
+        ulong value = FlowValue.Pack(1, 0, FlowState.Udp, 256);
         Assert.False(FlowValue.IsExpired(value, uint.MaxValue - 5));
-        Assert.Equal(16u, FlowValue.RemainingMs(value, uint.MaxValue - 5));
-        Assert.True(FlowValue.IsExpired(value, 11));
+        Assert.Equal(262u, FlowValue.RemainingMs(value, uint.MaxValue - 5));
+        Assert.Equal(262u, FlowValue.RemainingMs(FlowValue.WithLastHop(value, FlowValue.LastHopMask), uint.MaxValue - 5));
+        Assert.True(FlowValue.IsExpired(value, 257));
     }
 }

@@ -26,7 +26,7 @@ public sealed class IpvsadmCommand(ApiClient api, TextReader input, TextWriter o
             case '5': SetTimeouts(o.SetSeconds); break;
             case 'R': Restore(); break;
             case 'S': new IpvsadmListing(output).Save([.. IpvsadmOrder.Sorted(api.Get("v1/services", ApiJson.Default.ServiceList).Services)]); break;
-            case 'h': output.WriteLine("Usage: ipvsadm -A|-E -t|-u VIP:PORT [-s SCHEDULER] | -D -t|-u VIP:PORT | -C | -R | -S [-n] | -a|-e -t|-u VIP:PORT -r RIP [-g|-i] [-w WEIGHT] | -d -t|-u VIP:PORT -r RIP | -L [-n] [--stats|--rate|-c|--timeout] | -Z [-t|-u VIP:PORT] | --set TCP TCPFIN UDP"); break;
+            case 'h': output.WriteLine("Usage: ipvsadm -A|-E -t|-u VIP:PORT [-s SCHEDULER] | -D -t|-u VIP:PORT | -C | -R | -S [-n] | -a|-e -t|-u VIP:PORT -r RIP[:PORT] [-g|-i|-m] [-w WEIGHT] | -d -t|-u VIP:PORT -r RIP | -L [-n] [--stats|--rate|-c|--timeout] | -Z [-t|-u VIP:PORT] | --set TCP TCPFIN UDP"); break;
             case 'v': output.WriteLine("ipvsadm of Forwarder (command line of ipvsadm v1.31)"); break;
             default: List(o); break;
         }

@@ -46,7 +46,30 @@ public static class ModelBuilder
         }
 
         Demand(servers < Limits.ServersMax, "/services", $"{servers} real servers; at most {Limits.ServersMax - 1} are allowed.");
+        CheckNat(services, state.Dataplane);
         return new DirectorModel(interfaces, timeouts, services, VrrpModelBuilder.Groups(state, interfaces));
+    }
+
+    /// <summary>A reply of a server behind NAT must come to the worker that has the flow, and is looked for in each service that the server has.</summary>
+    private static void CheckNat(List<ServiceModel> services, DataplaneSettings dataplane)
+    {
+        Dictionary<(byte, IPAddress, int), int> servicesOf = [];
+        for (int i = 0; i < services.Count; i++)
+        {
+            for (int n = 0; n < services[i].Servers.Count; n++)
+            {
+                ServerModel server = services[i].Servers[n];
+                if (server.Method != ForwardingMethod.Nat)
+                {
+                    continue;
+                }
+
+                string at = $"/services/{i}/servers/{n}";
+                Demand(dataplane.WorkerCpus.Count <= 1, $"{at}/method", $"NAT needs a dataplane of one worker, so that replies come to the worker that knows the flow; /dataplane/workerCpus names {dataplane.WorkerCpus.Count}.");
+                int count = servicesOf[(services[i].Key.Protocol, server.Address, server.Port)] = servicesOf.GetValueOrDefault((services[i].Key.Protocol, server.Address, server.Port)) + 1;
+                Demand(count <= Limits.NatServicesPerServerMax, at, $"Real server {server.Id} is behind NAT in more than {Limits.NatServicesPerServerMax} services; give it another port for each.");
+            }
+        }
     }
 
     /// <summary>Validates one service against the interfaces.</summary>
@@ -64,12 +87,12 @@ public static class ModelBuilder
         int size = service.MaglevTableSize ?? Limits.MaglevTableSizeDefault;
         Demand(size is >= Limits.MaglevTableSizeMin and <= Limits.MaglevTableSizeMax && MaglevTable.IsPrime(size), $"{at}/maglevTableSize", $"{size} is not allowed: it must be a prime from {Limits.MaglevTableSizeMin} to {Limits.MaglevTableSizeMax}, for example 65537.");
         Demand(service.Servers.Count <= Limits.ServersPerServiceMax && service.Servers.Count < size, $"{at}/servers", $"{service.Servers.Count} real servers; a service has at most {Limits.ServersPerServiceMax}, and fewer than its Maglev table has entries ({size}).");
-        HashSet<IPAddress> seen = [];
+        HashSet<(IPAddress, int)> seen = [];
         List<ServerModel> servers = new(service.Servers.Count);
         for (int i = 0; i < service.Servers.Count; i++)
         {
             ServerModel server = Server(NotNull(service.Servers[i], $"{at}/servers/{i}"), vip, service.Port, interfaces, $"{at}/servers/{i}");
-            Demand(seen.Add(server.Address), $"{at}/servers/{i}/address", $"Real server {server.Id} is given twice.");
+            Demand(seen.Add((server.Address, server.Port)), $"{at}/servers/{i}/address", $"Real server {server.Id} is given twice.");
             servers.Add(server);
         }
 
@@ -91,8 +114,10 @@ public static class ModelBuilder
         Demand(rip.AddressFamily == vip.AddressFamily || method == ForwardingMethod.Tunnel, $"{at}/address", $"{rip} and the VIP {vip} are of different families; only the method tunnel allows that.");
         Demand(!rip.Equals(vip), $"{at}/address", $"{rip} is the VIP itself.");
         Demand(server.Weight is >= 0 and <= Limits.WeightMax, $"{at}/weight", $"Weight {server.Weight} is out of range; allowed are 0 to {Limits.WeightMax}.");
-        Demand(server.Port is null or 0 || server.Port == servicePort, $"{at}/port", $"Port {server.Port} differs from the service's {servicePort}; the method {server.Method} cannot translate ports.");
-        return Reached(new ServerModel(rip, servicePort, server.Weight, 0, method, rip), vip, interfaces, at);
+        int port = server.Port is null or 0 ? servicePort : server.Port.Value;
+        Demand(port is > 0 and <= ushort.MaxValue, $"{at}/port", $"Port {port} is out of range; allowed are 1 to 65535, or 0 for that of the service.");
+        Demand(port == servicePort || method == ForwardingMethod.Nat, $"{at}/port", $"Port {port} differs from the service's {servicePort}; only the method nat translates ports.");
+        return Reached(new ServerModel(rip, port, server.Weight, 0, method, rip), vip, interfaces, at);
     }
 
     /// <summary>The server with the interface that reaches it.</summary>
@@ -126,7 +151,8 @@ public static class ModelBuilder
     {
         "dr" => ForwardingMethod.DirectRouting,
         "tunnel" => ForwardingMethod.Tunnel,
-        _ => throw ApiException.Invalid(at, $"Forwarding method \"{name}\" is not available in this release; allowed are dr (direct routing, ipvsadm -g) and tunnel (IPIP, ipvsadm -i)."),
+        "nat" => ForwardingMethod.Nat,
+        _ => throw ApiException.Invalid(at, $"Forwarding method \"{name}\" is not available in this release; allowed are dr (direct routing, ipvsadm -g), tunnel (IPIP, ipvsadm -i) and nat (masquerading, ipvsadm -m)."),
     };
 
     private static List<InterfaceModel> Interfaces(DesiredState state)

@@ -68,4 +68,8 @@ public enum DropReason : byte
     TtlExpired = 29,
     /// <summary>For a VIP whose VRRP group this director does not own (it is backup, or its lease has run out).</summary>
     VipNotOwned = 30,
+    /// <summary>New flow to a server behind NAT that found no room in the flow table: its replies could not be translated.</summary>
+    FlowTableFull = 31,
+    /// <summary>Flow to a server behind NAT whose client came from one router or neighbour too many.</summary>
+    LastHopsFull = 32,
 }

@@ -32,6 +32,10 @@ public struct WorkerCounters
     public ulong FlowTableFull;
     /// <summary>Non-SYN TCP packets without a flow that were scheduled as new (after a restart or a change of path).</summary>
     public ulong FlowsMidstream;
+    /// <summary>Packets of servers behind NAT sent back to their clients; part of the forwarded ones.</summary>
+    public ulong ReplyPackets, ReplyBytes;
+    /// <summary>ICMP errors that quote a packet of a flow; they go to its server or client.</summary>
+    public ulong FlowErrors;
     /// <summary>Turns of the loop, and those that found no packet.</summary>
     public ulong Turns, IdleTurns;
 }

@@ -37,14 +37,18 @@ public unsafe struct Burst
     public fixed byte L3Offset[Max];
     /// <summary>TCP flags, 0 for UDP.</summary>
     public fixed byte TcpFlags[Max];
-    /// <summary>4 or 6.</summary>
-    public fixed byte IpVersion[Max];
+    /// <summary>See <see cref="PacketPath"/>: 4 or 6 for packets of clients.</summary>
+    public fixed byte Path[Max];
     /// <summary>Slot of the virtual service.</summary>
     public fixed ushort Service[Max];
     /// <summary>Hash of the flow: place in the flow table and in the Maglev table.</summary>
     public fixed uint Hash[Max];
     /// <summary>Flow key (IPv4), or client port and service slot (IPv6; the address is read from the frame).</summary>
     public fixed ulong Key[Max];
+    /// <summary>IPv6: offset of the transport header from the IP header.</summary>
+    public fixed ushort L4Offset[Max];
+    /// <summary>Address of the flow's value in its table, 0 if the flow found no room.</summary>
+    public fixed ulong Flow[Max];
     /// <summary>Slot of the real server.</summary>
     public fixed uint Server[Max];
     /// <summary>Port to send by.</summary>

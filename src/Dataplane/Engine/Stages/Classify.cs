@@ -94,7 +94,7 @@ public static unsafe class Classify
         byte protocol = ip[9];
         if ((*(ushort*)(ip + 6) & Wire.Ipv4FragmentMask) != 0 || (protocol != Wire.Tcp && protocol != Wire.Udp))
         {
-            Ipv4WithoutPorts(state, burst, i, destination, protocol, (*(ushort*)(ip + 6) & Wire.Ipv4FragmentMask) != 0);
+            Ipv4WithoutPorts(state, burst, i, ip, headerBytes, totalBytes);
             return;
         }
 
@@ -110,7 +110,7 @@ public static unsafe class Classify
         uint service = FindService4(state, ServiceKey4Entry.Key(destination, *(ushort*)(l4 + 2), protocol));
         if (service == 0)
         {
-            NoService4(state, burst, i, destination);
+            NoService4(state, burst, i, ip, l4);
             return;
         }
 
@@ -125,7 +125,7 @@ public static unsafe class Classify
         uint hash = FlowTable4.Hash(entry->HashSalt, key);
         Sse.Prefetch0(state->Flows4.First(hash));
         burst->TcpFlags[i] = protocol == Wire.Tcp ? l4[13] : (byte)0;
-        burst->IpVersion[i] = 4;
+        burst->Path[i] = PacketPath.Ipv4;
         burst->Service[i] = (ushort)service;
         burst->Key[i] = key;
         burst->Hash[i] = hash;
@@ -145,7 +145,7 @@ public static unsafe class Classify
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint FindService4(EngineState* state, ulong key)
+    internal static uint FindService4(EngineState* state, ulong key)
     {
         ServiceKey4Entry* keys = state->View.ServiceKeys4;
         int log2 = state->View.ServiceKeys4Log2;
@@ -183,10 +183,16 @@ public static unsafe class Classify
 
     /// <summary>Fragments and transports other than TCP and UDP: for a VIP only ICMP goes on, to the slow path; what is not for a VIP goes to the host.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Ipv4WithoutPorts(EngineState* state, Burst* burst, int i, uint destination, byte protocol, bool fragment)
+    private static void Ipv4WithoutPorts(EngineState* state, Burst* burst, int i, byte* ip, uint headerBytes, uint totalBytes)
     {
-        bool vip = state->View.TryFindLocal4(destination, out LocalAddress4Entry local) && local.Kind == LocalAddressKind.Vip;
-        WithoutPorts(burst, i, vip, protocol == Wire.Icmp, fragment);
+        bool fragment = (*(ushort*)(ip + 6) & Wire.Ipv4FragmentMask) != 0, icmp = ip[9] == Wire.Icmp;
+        if (icmp && !fragment && ClassifyKnown.Error4(state, burst, i, ip, headerBytes, totalBytes))
+        {
+            return;
+        }
+
+        bool vip = state->View.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local) && local.Kind == LocalAddressKind.Vip;
+        WithoutPorts(burst, i, vip, icmp, fragment);
     }
 
     private static void WithoutPorts(Burst* burst, int i, bool vip, bool icmp, bool fragment)
@@ -206,9 +212,14 @@ public static unsafe class Classify
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void NoService4(EngineState* state, Burst* burst, int i, uint destination)
+    private static void NoService4(EngineState* state, Burst* burst, int i, byte* ip, byte* l4)
     {
-        bool vip = state->View.TryFindLocal4(destination, out LocalAddress4Entry local) && local.Kind == LocalAddressKind.Vip;
+        if (ClassifyKnown.Reply4(state, burst, i, ip, l4))
+        {
+            return;
+        }
+
+        bool vip = state->View.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local) && local.Kind == LocalAddressKind.Vip;
         NoService(burst, i, vip);
     }
 
@@ -250,6 +261,11 @@ public static unsafe class Classify
             return;
         }
 
+        if (protocol == Wire.Icmpv6 && !fragment && ClassifyKnown.Error6(state, burst, i, ip, l4, payloadBytes))
+        {
+            return;
+        }
+
         if (fragment || (protocol != Wire.Tcp && protocol != Wire.Udp))
         {
             bool vip = IsVip6(state, high, low);
@@ -266,7 +282,11 @@ public static unsafe class Classify
         uint service = FindService6(state, high, low, ServiceKey6Entry.PortAndProtocol(*(ushort*)(l4 + 2), protocol));
         if (service == 0)
         {
-            NoService(burst, i, IsVip6(state, high, low));
+            if (!ClassifyKnown.Reply6(state, burst, i, ip, l4, protocol))
+            {
+                NoService(burst, i, IsVip6(state, high, low));
+            }
+
             return;
         }
 
@@ -283,7 +303,8 @@ public static unsafe class Classify
         Sse.Prefetch0(bucket);
         Sse.Prefetch0(bucket + 2);
         burst->TcpFlags[i] = protocol == Wire.Tcp ? l4[13] : (byte)0;
-        burst->IpVersion[i] = 6;
+        burst->Path[i] = PacketPath.Ipv6;
+        burst->L4Offset[i] = (ushort)(l4 - ip);
         burst->Service[i] = (ushort)service;
         burst->Key[i] = FlowTable6.Rest(clientPort, service);
         burst->Hash[i] = hash;
@@ -327,7 +348,7 @@ public static unsafe class Classify
         return protocol is not (Wire.HopByHop or Wire.Routing or Wire.Fragment or Wire.DestinationOptions);
     }
 
-    private static uint FindService6(EngineState* state, ulong high, ulong low, ulong rest)
+    internal static uint FindService6(EngineState* state, ulong high, ulong low, ulong rest)
     {
         ServiceKey6Entry* keys = state->View.ServiceKeys6;
         int log2 = state->View.ServiceKeys6Log2;

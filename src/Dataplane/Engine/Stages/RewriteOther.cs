@@ -17,15 +17,97 @@ internal static unsafe class RewriteOther
         {
             int i = burst->Missed[n];
             ServerEntry* server = state->View.Servers + burst->Server[i];
-            uint ipBytes = Trim(burst, i);
-            if (!IsPassable(burst, i, ipBytes, server->MtuBytes))
+            if (server->Method == ForwardingMethod.Nat)
             {
-                continue;
+                Translate(state, burst, i, server, Trim(burst, i));
             }
+            else
+            {
+                Encapsulate(state, burst, i, server, Trim(burst, i));
+            }
+        }
+    }
 
+    private static void Encapsulate(EngineState* state, Burst* burst, int i, ServerEntry* server, uint ipBytes)
+    {
+        if (IsPassable(burst, i, ipBytes, server->MtuBytes))
+        {
             Tunnel.Encapsulate(state, burst, i, state->View.Targets + server->Target, ipBytes);
             Send(state, burst, i, server, ipBytes);
         }
+    }
+
+    private static void Translate(EngineState* state, Burst* burst, int i, ServerEntry* server, uint ipBytes)
+    {
+        byte path = burst->Path[i];
+        bool toClient = (path & PacketPath.Reply) != 0, error = (path & PacketPath.Error) != 0;
+        ulong* flow = (ulong*)burst->Flow[i];
+        if (flow == null || (!toClient && !error && !KnowsLastHop(state, burst, i, flow)) || (toClient && FlowValue.LastHop(*flow) == 0))
+        {
+            burst->Drop(i, flow == null ? DropReason.FlowTableFull : DropReason.LastHopsFull);
+            return;
+        }
+
+        ulong hop = state->LastHop[FlowValue.LastHop(*flow)];
+        if (!IsPassable(burst, i, ipBytes, toClient ? state->PortMtuBytes[LastHops.Port(hop)] : server->MtuBytes))
+        {
+            return;
+        }
+
+        TargetEntry* target = state->View.Targets + server->Target;
+        ServiceEntry* service = state->View.Services + server->Service;
+        if (error)
+        {
+            if (!Nat.Error(burst, i, target, service, ipBytes))
+            {
+                burst->Drop(i, DropReason.IcmpBad);
+                return;
+            }
+        }
+        else if (toClient)
+        {
+            Nat.ToClient(burst, i, target, service);
+        }
+        else
+        {
+            Nat.ToServer(burst, i, target, service);
+        }
+
+        if (toClient)
+        {
+            SendBack(state, burst, i, hop, ipBytes);
+        }
+        else
+        {
+            Send(state, burst, i, server, ipBytes);
+        }
+    }
+
+    /// <summary>Keeps where a client's packets come from: its replies go there.</summary>
+    private static bool KnowsLastHop(EngineState* state, Burst* burst, int i, ulong* flow)
+    {
+        ulong mac = *(ulong*)((byte*)burst->Frame[i] + 6) & Wire.MacMask;
+        ulong hop = LastHops.Pack(mac, burst->Ingress, burst->Vlan[i]);
+        uint number = FlowValue.LastHop(*flow);
+        return (number != 0 && state->LastHop[number] == hop) || LastHops.TryChange(state, flow, hop);
+    }
+
+    /// <summary>To where the client's packets came from.</summary>
+    private static void SendBack(EngineState* state, Burst* burst, int i, ulong hop, uint ipBytes)
+    {
+        if (burst->Vlan[i] != LastHops.Vlan(hop))
+        {
+            EthernetHeader.Retag(burst, i, LastHops.Vlan(hop));
+        }
+
+        int port = LastHops.Port(hop);
+        EthernetHeader.SetMacs((byte*)burst->Frame[i], LastHops.Mac(hop), state->PortMac[port]);
+        burst->Verdicts[i] = (byte)Verdict.Forward;
+        burst->Egress[i] = (byte)port;
+        state->Block->Counters.ForwardedPackets++;
+        state->Block->Counters.ForwardedBytes += ipBytes;
+        state->Block->Counters.ReplyPackets++;
+        state->Block->Counters.ReplyBytes += ipBytes;
     }
 
     /// <summary>Takes off what the sender's Ethernet has padded; returns the IP packet's bytes.</summary>

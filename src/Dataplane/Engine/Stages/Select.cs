@@ -25,7 +25,7 @@ public static unsafe class Select
                 continue;
             }
 
-            if (burst->IpVersion[i] != 4)
+            if (burst->Path[i] != PacketPath.Ipv4)
             {
                 burst->Missed[missed++] = (byte)i;
                 continue;
@@ -87,6 +87,7 @@ public static unsafe class Select
         }
 
         burst->Server[i] = server;
+        burst->Flow[i] = (ulong)value;
         return true;
     }
 
@@ -96,13 +97,17 @@ public static unsafe class Select
         for (int n = 0; n < missed; n++)
         {
             int i = burst->Missed[n];
-            if (burst->IpVersion[i] == 4)
+            switch (burst->Path[i])
             {
-                Missed4(state, burst, i);
-            }
-            else
-            {
-                Missed6(state, burst, i);
+                case PacketPath.Ipv4:
+                    Missed4(state, burst, i);
+                    break;
+                case PacketPath.Ipv6:
+                    Missed6(state, burst, i);
+                    break;
+                default:
+                    SelectKnown.Run(state, burst, i);
+                    break;
             }
         }
     }
@@ -132,6 +137,7 @@ public static unsafe class Select
         if (fresh != 0)
         {
             *value = fresh;
+            burst->Flow[i] = (ulong)value;
         }
         else if (value != null)
         {
@@ -166,6 +172,7 @@ public static unsafe class Select
         if (fresh != 0)
         {
             entry->Value = fresh;
+            burst->Flow[i] = (ulong)&entry->Value;
         }
         else if (entry != null)
         {
@@ -185,6 +192,7 @@ public static unsafe class Select
         if (displaced != 0)
         {
             FlowCounts.Leave(state->Servers, displaced);
+            LastHops.Leave(state, displaced);
             CountDisplaced(state, displaced, ref counters);
         }
 
@@ -197,6 +205,7 @@ public static unsafe class Select
         }
 
         burst->Server[i] = server;
+        burst->Flow[i] = 0;
         if (!hasRoom)
         {
             counters.FlowTableFull++;

@@ -47,6 +47,7 @@ public static unsafe class FlowSweep
                 if (bucket[way] != 0 && FlowValue.IsExpired(*value, state->NowMs))
                 {
                     FlowCounts.Leave(state->Servers, *value);
+                    LastHops.Leave(state, *value);
                     state->Flows4.Remove(value);
                     state->Block->Counters.FlowsExpired++;
                 }
@@ -69,6 +70,7 @@ public static unsafe class FlowSweep
                 if (bucket[way].Rest != 0 && FlowValue.IsExpired(bucket[way].Value, state->NowMs))
                 {
                     FlowCounts.Leave(state->Servers, bucket[way].Value);
+                    LastHops.Leave(state, bucket[way].Value);
                     state->Flows6.Remove(bucket + way);
                     state->Block->Counters.FlowsExpired++;
                 }

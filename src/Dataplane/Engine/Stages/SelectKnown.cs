@@ -1,0 +1,147 @@
+using Forwarder.Abi;
+
+namespace Forwarder.Engine;
+
+/// <summary>
+/// Finds the flow of what <see cref="ClassifyKnown"/> has marked. A reply has no entry of its own: the server's key leads
+/// to the service, and client and service are the key of the flow. A server of several services is tried in each.
+/// </summary>
+internal static unsafe class SelectKnown
+{
+    /// <summary>Selects for one packet. No flow is opened: what has none goes on as if it had not been marked.</summary>
+    public static void Run(EngineState* state, Burst* burst, int i)
+    {
+        byte path = burst->Path[i];
+        ulong* value = PacketPath.Version(path) == 4 ? Find4(state, burst, i) : Find6(state, burst, i);
+        if (value == null)
+        {
+            Unknown(state, burst, i);
+            return;
+        }
+
+        uint server = FlowValue.Server(*value);
+        if (!state->Owns(state->View.Services[state->View.Servers[server].Service].VrrpGroup))
+        {
+            burst->Drop(i, DropReason.VipNotOwned);
+            return;
+        }
+
+        if ((path & PacketPath.Error) == 0)
+        {
+            Advance(state, value, server, burst->TcpFlags[i]);
+            state->Block->Counters.FlowHits++;
+        }
+        else
+        {
+            state->Block->Counters.FlowErrors++;
+        }
+
+        burst->Server[i] = server;
+        burst->Flow[i] = (ulong)value;
+    }
+
+    private static ulong* Find4(EngineState* state, Burst* burst, int i)
+    {
+        ulong client = burst->Key[i];
+        if ((burst->Path[i] & PacketPath.Reply) == 0)
+        {
+            return FindFlow4(state, client, burst->Service[i], 0);
+        }
+
+        ServerKey4Entry* keys = state->View.ServerKeys4;
+        uint at = burst->NextHop[i], mask = (1u << state->View.ServerKeys4Log2) - 1;
+        for (ulong key = keys[at].Value; keys[at].Value != 0; at = (at + 1) & mask)
+        {
+            ulong* value = keys[at].Value != key ? null : FindFlow4(state, client, state->View.Servers[keys[at].Server].Service, keys[at].Server);
+            if (value != null)
+            {
+                return value;
+            }
+        }
+
+        return null;
+    }
+
+    private static ulong* Find6(EngineState* state, Burst* burst, int i)
+    {
+        byte* client = Client6(burst, i);
+        if ((burst->Path[i] & PacketPath.Reply) == 0)
+        {
+            return FindFlow6(state, client, burst->Key[i], burst->Service[i], 0);
+        }
+
+        ServerKey6Entry* keys = state->View.ServerKeys6;
+        uint at = burst->NextHop[i], mask = (1u << state->View.ServerKeys6Log2) - 1;
+        ServerKey6Entry key = keys[at];
+        for (; keys[at].Rest != 0; at = (at + 1) & mask)
+        {
+            bool same = keys[at].Rest == key.Rest && keys[at].Low == key.Low && keys[at].High == key.High;
+            ulong* value = !same ? null : FindFlow6(state, client, burst->Key[i], state->View.Servers[keys[at].Server].Service, keys[at].Server);
+            if (value != null)
+            {
+                return value;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The client's address: a reply's destination; destination of a quoted answer, source of a quoted packet of the client's.</summary>
+    private static byte* Client6(Burst* burst, int i)
+    {
+        byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
+        byte* quoted = ip + burst->L4Offset[i] + ClassifyKnown.ErrorBytes;
+        return (burst->Path[i] & PacketPath.Error) == 0 ? ip + 24 : (burst->Path[i] & PacketPath.Reply) == 0 ? quoted + 24 : quoted + 8;
+    }
+
+    /// <summary>The live flow of a client and a service, with this server or (0) any.</summary>
+    private static ulong* FindFlow4(EngineState* state, ulong client, uint service, uint server)
+    {
+        ulong key = client | ((ulong)service << 48);
+        ulong* value = state->Flows4.Find(FlowTable4.Hash(state->View.Services[service].HashSalt, key), key);
+        return value != null && IsLive(state, *value, server) ? value : null;
+    }
+
+    private static ulong* FindFlow6(EngineState* state, byte* client, ulong rest, uint service, uint server)
+    {
+        ulong high = *(ulong*)client, low = *(ulong*)(client + 8);
+        uint hash = FlowTable6.Hash(state->View.Services[service].HashSalt, high, low, (ushort)(rest >> 32));
+        FlowTable6.Entry* entry = state->Flows6.Find(hash, high, low, rest | ((ulong)service << 48));
+        return entry != null && IsLive(state, entry->Value, server) ? &entry->Value : null;
+    }
+
+    private static bool IsLive(EngineState* state, ulong value, uint server)
+    {
+        uint bound = FlowValue.Server(value);
+        return bound < (uint)state->View.ServerCount && (server == 0 || server == bound) && state->View.Servers[bound].Valid != 0
+            && state->View.Servers[bound].Incarnation == FlowValue.Incarnation(value) && !FlowValue.IsExpired(value, state->NowMs);
+    }
+
+    /// <summary>A reply keeps the flow alive. Its FIN and RST close it; SYN and ACK of a server prove nothing.</summary>
+    private static void Advance(EngineState* state, ulong* value, uint server, uint flags)
+    {
+        uint flowState = FlowValue.State(*value), closing = flags & (Wire.Fin | Wire.Rst);
+        uint next = closing == 0 ? flowState : state->NextState[(flowState * FlowStates.FlagCount) + closing];
+        *value = FlowValue.With(*value, next, state->DeadlineMs(next));
+        if (next != flowState)
+        {
+            FlowCounts.Change(state->Servers + server, flowState, next);
+        }
+    }
+
+    private static void Unknown(EngineState* state, Burst* burst, int i)
+    {
+        byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
+        bool vip = PacketPath.Version(burst->Path[i]) == 4
+            ? state->View.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local4) && local4.Kind == LocalAddressKind.Vip
+            : state->View.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out LocalAddress6Entry local6) && local6.Kind == LocalAddressKind.Vip;
+        if (vip && (burst->Path[i] & PacketPath.Error) == 0)
+        {
+            burst->Drop(i, DropReason.NoService);
+        }
+        else
+        {
+            burst->Verdicts[i] = (byte)Verdict.Punt;
+        }
+    }
+}
