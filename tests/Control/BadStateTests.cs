@@ -104,7 +104,7 @@ public sealed class BadStateTests(ControlBed bed) : IClassFixture<ControlBed>
         { "/services/0/servers/0/address", "\"172.16.58.2\"", null, "own address of the director" },
         { "/services/0/servers/0/address", "\"fd16::7\"", null, "different families" },
         { "/services/0/servers/1/address", "\"172.16.58.7\"", null, "given twice" },
-        { "/services/0/servers/0/port", "8080", null, "cannot translate ports" },
+        { "/services/0/servers/0/port", "8080", null, "only the method nat translates ports" },
         { "/services/0/servers/0/weight", "-1", null, "0 to 65535" },
         { "/services/0/servers/0/weight", "65536", null, "0 to 65535" },
         { "/services/0/servers/0/method", "\"fullnat\"", null, "allowed are dr" },

@@ -71,7 +71,7 @@ public sealed class BadInputTests(RunningLab bed) : IClassFixture<RunningLab>
 
     [Theory]
     [InlineData("-A -t 172.16.58.1:80 -s wlc", "exists")]
-    [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.8 -m", "-m")]
+    [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.8 -p 60", "-p")]
     [InlineData("-A -f 5", "-f")]
     public void ipvsadm_says_what_is_wrong(string line, string what)
     {
