@@ -1,0 +1,91 @@
+using Forwarder.Vrrp;
+
+namespace Forwarder.Fuzz.Tests;
+
+/// <summary>
+/// Changed VRRP packets, each right before a page that may not be touched. Who takes one must have been allowed to by a
+/// second reading of the rules, and what it says must come out the same when it is written and read again.
+/// </summary>
+public sealed unsafe class VrrpFuzzTests
+{
+    private const int PacketBytesMax = 4096;
+
+    [Fact]
+    public void What_is_taken_was_allowed_and_says_the_same_when_written_again()
+    {
+        using FuzzRun run = new("vrrp");
+        using GuardedMemory place = new(PacketBytesMax);
+        VrrpReceiver receiver = new(VrrpMutator.Receivers), another = new(VrrpMutator.Receivers);
+        Dictionary<VrrpDecodeError, long> seen = [];
+        while (run.Goes)
+        {
+            byte[] packet = VrrpMutator.Next(run.Random);
+            run.Trying(packet);
+            VrrpReceived received = Receive(run, receiver, new ReadOnlySpan<byte>(place.Place(packet), packet.Length));
+            run.Require(Enum.IsDefined(received.Error), $"answer {received.Error}", packet);
+            seen[received.Error] = seen.GetValueOrDefault(received.Error) + 1;
+            run.Require(receiver.Count(received.Error) == seen[received.Error], $"the counter of {received.Error} is wrong", packet);
+            if (received.Error == VrrpDecodeError.None)
+            {
+                VrrpConfig config = VrrpMutator.Receivers[received.Instance];
+                string? objection = VrrpRules.Objection(packet, config);
+                run.Require(objection == null, $"taken in spite of its {objection}", packet);
+                Again(run, another, packet, received, config.ChecksumForm);
+            }
+        }
+
+        // The run must have been everywhere, or it says little.
+        Assert.Equal([], Enum.GetValues<VrrpDecodeError>().Where(e => seen.GetValueOrDefault(e) == 0));
+    }
+
+    private static VrrpReceived Receive(FuzzRun run, VrrpReceiver receiver, ReadOnlySpan<byte> packet)
+    {
+        try
+        {
+            return receiver.Receive(packet);
+        }
+        catch (Exception e)
+        {
+            run.Require(false, $"{e.GetType().Name}: {e.Message}", packet);
+            throw;
+        }
+    }
+
+    /// <summary>Reads a packet that was taken, writes what it says, and reads that.</summary>
+    private static void Again(FuzzRun run, VrrpReceiver receiver, byte[] packet, in VrrpReceived received, VrrpChecksumForm form)
+    {
+        VrrpDecodeError error = VrrpIpPacket.Parse(packet, out VrrpDatagram datagram);
+        run.Require(error == VrrpDecodeError.None, $"{error} at the second reading", packet);
+        error = VrrpCodec.Decode(datagram, form, minTtl: 0, out VrrpAdvertView view);
+        run.Require(error == VrrpDecodeError.None, $"{error} at the second reading", packet);
+        VrrpAdvert advert = Advert(view);
+        byte[] written = new byte[VrrpIpPacket.PacketBytes(advert.Version, advert.Addresses.Count, view.IsIPv6)];
+        int length = VrrpIpPacket.Build(written, advert, datagram.Source, datagram.Destination, form, identification: 7);
+        run.Require(length == written.Length, $"{length} bytes written where {written.Length} were announced", packet);
+
+        error = VrrpIpPacket.Parse(written, out VrrpDatagram second);
+        run.Require(error == VrrpDecodeError.None, $"{error} when written again", packet);
+        run.Require(second.Source == datagram.Source && second.Destination == datagram.Destination, "another address when written again", packet);
+        error = VrrpCodec.Decode(second, form, VrrpLimits.Ttl, out VrrpAdvertView again);
+        run.Require(error == VrrpDecodeError.None, $"{error} when written again", packet);
+        run.Require(Says(Advert(again)) == Says(advert), $"{Says(advert)} became {Says(Advert(again))}", packet);
+        VrrpReceived taken = Receive(run, receiver, written);
+        run.Require(taken == received, $"{taken} when written again, {received} before", packet);
+    }
+
+    private static VrrpAdvert Advert(in VrrpAdvertView view)
+    {
+        VrrpAddress[] addresses = new VrrpAddress[view.AddressCount];
+        for (int i = 0; i < addresses.Length; i++)
+        {
+            addresses[i] = view.Address(i);
+        }
+
+        return new VrrpAdvert(view.Version, view.Vrid, view.Priority, view.IntervalCs, addresses, (VrrpAuthType)view.AuthType, view.AuthData.ToArray());
+    }
+
+    /// <summary>The data of authentication type 0 means nothing (RFC 2338 section 5.3.6.1).</summary>
+    private static string Says(in VrrpAdvert advert) =>
+        $"version {advert.Version} vrid {advert.Vrid} priority {advert.Priority} interval {advert.IntervalCs} auth {advert.AuthType} "
+        + $"{(advert.AuthType == VrrpAuthType.SimpleText ? Convert.ToHexString(advert.AuthData.Span) : "")} {string.Join(' ', advert.Addresses)}";
+}
