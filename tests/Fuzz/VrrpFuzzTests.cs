@@ -8,7 +8,7 @@ namespace Forwarder.Fuzz.Tests;
 /// </summary>
 public sealed unsafe class VrrpFuzzTests
 {
-    private const int PacketBytesMax = 4096;
+    private const int PacketBytesMax = 8192;
 
     [Fact]
     public void What_is_taken_was_allowed_and_says_the_same_when_written_again()
@@ -19,7 +19,7 @@ public sealed unsafe class VrrpFuzzTests
         Dictionary<VrrpDecodeError, long> seen = [];
         while (run.Goes)
         {
-            byte[] packet = VrrpMutator.Next(run.Random);
+            byte[] packet = VrrpMutator.Next(run.Random, PacketBytesMax);
             run.Trying(packet);
             VrrpReceived received = Receive(run, receiver, new ReadOnlySpan<byte>(place.Place(packet), packet.Length));
             run.Require(Enum.IsDefined(received.Error), $"answer {received.Error}", packet);

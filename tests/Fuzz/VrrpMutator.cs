@@ -21,7 +21,7 @@ public static class VrrpMutator
     ];
 
     /// <summary>The next packet.</summary>
-    public static byte[] Next(Random random)
+    public static byte[] Next(Random random, int bytesMax)
     {
         byte[] packet = random.Next(64) == 0 ? Noise(random) : Good(random);
         for (int n = random.Next(5); n > 0; n--)
@@ -29,6 +29,7 @@ public static class VrrpMutator
             packet = Change(random, packet);
         }
 
+        packet = packet.Length > bytesMax ? packet[..bytesMax] : packet;
         if (random.Next(4) != 0)
         {
             MakeRight(packet, pseudo: random.Next(4) != 0);
