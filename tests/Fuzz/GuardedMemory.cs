@@ -26,8 +26,14 @@ public sealed unsafe partial class GuardedMemory : IDisposable
     }
 
     /// <summary>Copies the bytes so that they end at the guard; returns where they begin.</summary>
+    /// <exception cref="ArgumentException">More bytes than there is room for: they would begin before the memory.</exception>
     public byte* Place(ReadOnlySpan<byte> bytes)
     {
+        if (bytes.Length > _guard - _start)
+        {
+            throw new ArgumentException($"{bytes.Length} bytes where {_guard - _start} have room.", nameof(bytes));
+        }
+
         byte* at = (byte*)_guard - bytes.Length;
         bytes.CopyTo(new Span<byte>(at, bytes.Length));
         return at;
