@@ -98,20 +98,6 @@ public sealed class NatTests : IClassFixture<RunningLab>, IDisposable
         Assert.True(Counter("flowErrors") > 0);
     }
 
-    [Fact]
-    public void Two_workers_are_refused()
-    {
-        _bed.Ipvsadm("-C");
-        Service($"-t {S1Lab.Vip}:80", v6: false, 80);
-        DesiredState state = _bed.Director.Api.Get("v1/config", ApiJson.Default.DesiredState);
-        state.Dataplane.WorkerCpus = [0, 1];
-        string file = Path.Combine(_bed.Lab.Folder, "two.json");
-        File.WriteAllText(file, System.Text.Json.JsonSerializer.Serialize(state, ApiJson.Default.DesiredState));
-        CommandResult result = _bed.Director.Fwdctl($"config apply {file}");
-        Assert.NotEqual(0, result.ExitCode);
-        Assert.Contains("NAT needs a dataplane of one worker", result.Errors, StringComparison.Ordinal);
-    }
-
     private void Service(string service, bool v6, int port)
     {
         _bed.Ipvsadm($"-A {service} -s wlc");

@@ -12,7 +12,7 @@ public sealed class GoldenTests
         [DropReason.NeighbourUnresolved] = "tests/Unit/SlowPaths, tests/Process: needs a host that does not answer",
         [DropReason.NeighbourTimeout] = "tests/Unit/SlowPaths, tests/Process: needs time",
         [DropReason.NeighbourQueueFull] = "tests/Unit/SlowPaths: needs many packets",
-        [DropReason.TxFull] = "the device's", [DropReason.PuntRingFull] = "the rings'", [DropReason.InjectRingFull] = "the rings'",
+        [DropReason.TxFull] = "the device's", [DropReason.PuntRingFull] = "the rings'", [DropReason.InjectRingFull] = "the rings'", [DropReason.HandOverRingFull] = "the rings'",
         [DropReason.ExceptionPortFull] = "the kernel's", [DropReason.NoMbuf] = "the pool's", [DropReason.MultiSegment] = "the device's",
         [DropReason.VipNotOwned] = "tests/Unit/SlowPaths: needs a lease that has run out",
         [DropReason.FlowTableFull] = "tests/Unit/Engine/NatTests: needs a full table", [DropReason.LastHopsFull] = "tests/Unit/Engine/NatTests: needs many routers",

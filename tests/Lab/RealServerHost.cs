@@ -33,11 +33,11 @@ public sealed class RealServerHost
             worker_processes 1;
             pid {{_folder}}/{{Name}}.pid;
             error_log {{_folder}}/{{Name}}.error;
-            events { worker_connections 4096; }
+            events { worker_connections 16384; }
             http {
               access_log off;
               keepalive_requests 1000000;
-              server { listen 80; listen [::]:80; default_type text/plain; location / { return 200 "{{Name}}\n"; } }
+              server { listen 80; listen [::]:80; default_type text/plain; location / { return 200 "{{Name}}\n"; } location /echo/ { return 200 "$uri"; } }
             }
             """);
         Netns.Run($"nginx -e {_folder}/{Name}.error -c {path}");

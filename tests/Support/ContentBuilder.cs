@@ -113,6 +113,7 @@ public sealed class ContentBuilder
         ServiceEntry service = Content.Services[entry.Service];
         ushort networkPort = (ushort)IPAddress.HostToNetworkOrder((short)port);
         entry.Method = ForwardingMethod.Nat;
+        CollectionsMarshal.AsSpan(Content.Services)[entry.Service].TwoWay = 1;
         entry.Target = (uint)Content.Targets.Count;
         Content.Targets.Add(TargetEntry.Nat(service, hop.High, hop.Low, networkPort));
         Content.Servers[server] = entry;

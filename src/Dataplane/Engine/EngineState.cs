@@ -22,6 +22,10 @@ public unsafe struct EngineState
     public ulong NowNs;
     /// <summary>1 if VIPs of the snapshot belong to VRRP groups.</summary>
     public uint UsesLeases;
+    /// <summary>This worker's index, and workers of the dataplane.</summary>
+    public uint WorkerIndex, WorkerCount;
+    /// <summary>1 if workers hand packets over to each other: there are several, and servers behind NAT.</summary>
+    public uint UsesHandOver;
     /// <summary>The worker's counters and drop reasons.</summary>
     public WorkerBlock* Block;
     /// <summary>The worker's counters by server slot.</summary>
@@ -45,8 +49,10 @@ public unsafe struct EngineState
     public fixed ulong PortMac[Limits.PortsMax];
 
     /// <summary>Sets up what does not change while the worker runs. Flow tables must be made already.</summary>
-    public static void Initialize(EngineState* state, ulong* neighbours, ulong* leases, WorkerBlock* block, ServerCounters* servers, ReadOnlySpan<ulong> portMacs)
+    public static void Initialize(EngineState* state, ulong* neighbours, ulong* leases, WorkerBlock* block, ServerCounters* servers, ReadOnlySpan<ulong> portMacs, int workerIndex = 0, int workerCount = 1)
     {
+        state->WorkerIndex = (uint)workerIndex;
+        state->WorkerCount = (uint)workerCount;
         state->Neighbours = neighbours;
         state->Leases = leases;
         state->Block = block;
@@ -76,6 +82,7 @@ public unsafe struct EngineState
     {
         state->View = view;
         state->UsesLeases = view.Header->VrrpGroupsEnd != 0 ? 1u : 0;
+        state->UsesHandOver = view.Header->TwoWayServers != 0 && state->WorkerCount > 1 ? 1u : 0;
         FlowTimeouts timeouts = view.Header->Timeouts;
         state->TimeoutMs[(int)FlowState.SynReceived] = timeouts.TcpSynReceivedMs;
         state->TimeoutMs[(int)FlowState.Established] = timeouts.TcpEstablishedMs;

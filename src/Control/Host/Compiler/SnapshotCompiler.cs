@@ -282,6 +282,7 @@ public sealed class SnapshotCompiler
             content.Servers.Put((int)service.ServerSlots[i], server);
             if (server.Method == ForwardingMethod.Nat)
             {
+                CollectionsMarshal.AsSpan(content.Services)[service.Slot].TwoWay = 1;
                 AddServerKey(model.Servers[i], model.Key.Protocol, (int)service.ServerSlots[i], content);
             }
         }

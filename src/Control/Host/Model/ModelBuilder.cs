@@ -46,12 +46,12 @@ public static class ModelBuilder
         }
 
         Demand(servers < Limits.ServersMax, "/services", $"{servers} real servers; at most {Limits.ServersMax - 1} are allowed.");
-        CheckNat(services, state.Dataplane);
+        CheckNat(services);
         return new DirectorModel(interfaces, timeouts, services, VrrpModelBuilder.Groups(state, interfaces));
     }
 
-    /// <summary>A reply of a server behind NAT must come to the worker that has the flow, and is looked for in each service that the server has.</summary>
-    private static void CheckNat(List<ServiceModel> services, DataplaneSettings dataplane)
+    /// <summary>A reply of a server behind NAT is looked for in each service that the server has.</summary>
+    private static void CheckNat(List<ServiceModel> services)
     {
         Dictionary<(byte, IPAddress, int), int> servicesOf = [];
         for (int i = 0; i < services.Count; i++)
@@ -65,7 +65,6 @@ public static class ModelBuilder
                 }
 
                 string at = $"/services/{i}/servers/{n}";
-                Demand(dataplane.WorkerCpus.Count <= 1, $"{at}/method", $"NAT needs a dataplane of one worker, so that replies come to the worker that knows the flow; /dataplane/workerCpus names {dataplane.WorkerCpus.Count}.");
                 int count = servicesOf[(services[i].Key.Protocol, server.Address, server.Port)] = servicesOf.GetValueOrDefault((services[i].Key.Protocol, server.Address, server.Port)) + 1;
                 Demand(count <= Limits.NatServicesPerServerMax, at, $"Real server {server.Id} is behind NAT in more than {Limits.NatServicesPerServerMax} services; give it another port for each.");
             }

@@ -72,4 +72,6 @@ public enum DropReason : byte
     FlowTableFull = 31,
     /// <summary>Flow to a server behind NAT whose client came from one router or neighbour too many.</summary>
     LastHopsFull = 32,
+    /// <summary>The ring from the worker where a packet arrived to its flow's home worker was full.</summary>
+    HandOverRingFull = 33,
 }

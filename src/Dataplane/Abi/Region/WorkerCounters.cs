@@ -36,6 +36,8 @@ public struct WorkerCounters
     public ulong ReplyPackets, ReplyBytes;
     /// <summary>ICMP errors that quote a packet of a flow; they go to its server or client.</summary>
     public ulong FlowErrors;
+    /// <summary>Packets of two-way flows (NAT) given to their home worker, and taken from the workers where they arrived.</summary>
+    public ulong HandedOver, TakenOver;
     /// <summary>Turns of the loop, and those that found no packet.</summary>
     public ulong Turns, IdleTurns;
 }

@@ -67,6 +67,7 @@ public static class SnapshotWriter
         Place(ref header, SectionId.ServerKeys4, HashCapacity(content.ServerKeys4.Count), ref offset);
         Place(ref header, SectionId.ServerKeys6, HashCapacity(content.ServerKeys6.Count), ref offset);
         header.TotalBytes = (ulong)offset;
+        header.TwoWayServers = (uint)(content.ServerKeys4.Count + content.ServerKeys6.Count);
         return offset;
     }
 

@@ -6,7 +6,8 @@ namespace Forwarder.Abi;
 /// <param name="InHand">In workers' hands: a burst, a Tx buffer per port, the pool's cache per lcore.</param>
 /// <param name="Rings">Between workers and housekeeping.</param>
 /// <param name="Waiting">Waiting for a neighbour.</param>
-public readonly record struct MbufPlan(int RxDescriptors, int TxDescriptors, int InHand, int Rings, int Waiting)
+/// <param name="HandOver">In the rings between workers.</param>
+public readonly record struct MbufPlan(int RxDescriptors, int TxDescriptors, int InHand, int Rings, int Waiting, int HandOver)
 {
     /// <summary>Entries of the rings between a worker and housekeeping, and of DPDK's per-lcore cache (it may hold half as many again).</summary>
     public const int RingEntries = 1_024, CacheEntries = 384;
@@ -14,8 +15,15 @@ public readonly record struct MbufPlan(int RxDescriptors, int TxDescriptors, int
     /// <summary>Packets waiting for neighbours, and packets of a Tx buffer.</summary>
     public const int WaitingMax = 1_024, TxBufferEntries = 64;
 
+    /// <summary>Entries of all rings from one worker to the others together, and the least of each.</summary>
+    public const int HandOverEntriesPerWorker = 2_048, HandOverEntriesMin = 64;
+
     /// <summary>All of them.</summary>
-    public int Total => RxDescriptors + TxDescriptors + InHand + Rings + Waiting;
+    public int Total => RxDescriptors + TxDescriptors + InHand + Rings + Waiting + HandOver;
+
+    /// <summary>Entries of the ring from one worker to another: a power of two.</summary>
+    public static int HandOverEntries(int workers) =>
+        (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(HandOverEntriesMin, HandOverEntriesPerWorker / Math.Max(1, workers - 1)));
 
     /// <summary>The plan for so many workers and these ports.</summary>
     public static MbufPlan For(IReadOnlyList<PortConfig> ports, int workers) => new(
@@ -23,7 +31,8 @@ public readonly record struct MbufPlan(int RxDescriptors, int TxDescriptors, int
         ports.Sum(p => p.TxDescriptors) * workers,
         (workers * (Limits.BurstMax + (ports.Count * TxBufferEntries))) + ((workers + 1) * CacheEntries),
         workers * 2 * RingEntries,
-        WaitingMax);
+        WaitingMax,
+        workers * (workers - 1) * HandOverEntries(workers));
 
     /// <summary>DPDK's memory in MiB for these mbufs and flow tables: with the pools' and the heap's own overhead.</summary>
     public static int MemoryMiB(int mbufs, int mbufDataBytes, int workers, int flowsPerWorker)
@@ -36,5 +45,5 @@ public readonly record struct MbufPlan(int RxDescriptors, int TxDescriptors, int
 
     /// <inheritdoc/>
     public override string ToString() =>
-        $"{Total} = {RxDescriptors} in Rx rings + {TxDescriptors} in Tx rings + {InHand} in workers' hands + {Rings} in rings to housekeeping + {Waiting} waiting for neighbours";
+        $"{Total} = {RxDescriptors} in Rx rings + {TxDescriptors} in Tx rings + {InHand} in workers' hands + {Rings} in rings to housekeeping + {Waiting} waiting for neighbours + {HandOver} in rings between workers";
 }

@@ -15,4 +15,6 @@ public enum Verdict : byte
     Drop = 4,
     /// <summary>Lose, and count under <see cref="Burst.Reason"/>; the slow path tells the sender by ICMP. An MTU is in <see cref="Burst.NextHop"/>.</summary>
     Refuse = 5,
+    /// <summary>Hand over, as it came, to the worker whose index is in <see cref="Burst.NextHop"/>: the flow lives there.</summary>
+    HandOver = 6,
 }

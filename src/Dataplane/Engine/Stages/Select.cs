@@ -123,6 +123,11 @@ public static unsafe class Select
             return;
         }
 
+        if (state->UsesHandOver != 0 && state->View.Services[burst->Service[i]].TwoWay != 0 && HomeWorker.TryHandOver(state, burst, i, HomeWorker.Of4(state, key)))
+        {
+            return;
+        }
+
         ulong displaced = 0;
         if (value != null)
         {
@@ -155,6 +160,11 @@ public static unsafe class Select
         if (entry != null && TryUse(state, burst, i, &entry->Value))
         {
             state->Block->Counters.FlowHits++;
+            return;
+        }
+
+        if (state->UsesHandOver != 0 && state->View.Services[burst->Service[i]].TwoWay != 0 && HomeWorker.TryHandOver(state, burst, i, HomeWorker.Of6(state, high, low, rest)))
+        {
             return;
         }
 

@@ -15,7 +15,11 @@ internal static unsafe class SelectKnown
         ulong* value = PacketPath.Version(path) == 4 ? Find4(state, burst, i) : Find6(state, burst, i);
         if (value == null)
         {
-            Unknown(state, burst, i);
+            if (state->UsesHandOver == 0 || !HomeWorker.TryHandOver(state, burst, i, Home(state, burst, i)))
+            {
+                Unknown(state, burst, i);
+            }
+
             return;
         }
 
@@ -84,6 +88,17 @@ internal static unsafe class SelectKnown
         }
 
         return null;
+    }
+
+    private static uint Home(EngineState* state, Burst* burst, int i)
+    {
+        if (PacketPath.Version(burst->Path[i]) == 4)
+        {
+            return HomeWorker.Of4(state, burst->Key[i]);
+        }
+
+        byte* client = Client6(burst, i);
+        return HomeWorker.Of6(state, *(ulong*)client, *(ulong*)(client + 8), burst->Key[i]);
     }
 
     /// <summary>The client's address: a reply's destination; destination of a quoted answer, source of a quoted packet of the client's.</summary>

@@ -16,9 +16,9 @@ public unsafe struct PacketRing
     {
         /// <summary>The mbuf.</summary>
         public ulong Packet;
-        /// <summary>To housekeeping: see <see cref="Forwarder.Engine.SlowTag"/>. To a worker: egress port.</summary>
+        /// <summary>To housekeeping: see <see cref="Forwarder.Engine.SlowTag"/>. To a worker: egress port. Between workers: not used.</summary>
         public uint Tag;
-        /// <summary>To housekeeping: ingress port.</summary>
+        /// <summary>To housekeeping and between workers: ingress port.</summary>
         public uint Port;
     }
 
@@ -50,6 +50,32 @@ public unsafe struct PacketRing
         Entries[head & _mask] = new Entry { Packet = packet, Tag = tag, Port = port };
         Volatile.Write(ref Head, head + 1); // ordering 1
         return true;
+    }
+
+    /// <summary>Takes out up to <paramref name="max"/> packets that came in by the same port; returns how many. Consumer only.</summary>
+    public readonly int PopOfOnePort(ulong* packets, int max, out int port)
+    {
+        uint tail = Tail, waiting = Volatile.Read(ref Head) - tail; // ordering 1
+        port = 0;
+        int count = 0;
+        while ((uint)count < waiting && count < max)
+        {
+            ref Entry entry = ref Entries[(tail + (uint)count) & _mask];
+            if (count != 0 && entry.Port != (uint)port)
+            {
+                break;
+            }
+
+            port = (int)entry.Port;
+            packets[count++] = entry.Packet;
+        }
+
+        if (count != 0)
+        {
+            Volatile.Write(ref Tail, tail + (uint)count); // ordering 2
+        }
+
+        return count;
     }
 
     /// <summary>Takes a packet out; false if the ring is empty. Consumer only.</summary>

@@ -37,6 +37,8 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
         {
             Workers[worker] = MakeWorker(worker);
         }
+
+        ConnectWorkers();
     }
 
     /// <summary>Starts the workers' loops on their lcores, and keeps all other threads off their CPUs.</summary>
@@ -209,8 +211,29 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
             (ulong*)(region.Start + RegionLayout.LeasesOffset),
             block,
             (ServerCounters*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(region.ServerCounters(index))),
-            new ReadOnlySpan<ulong>(macs, Ports.Length));
+            new ReadOnlySpan<ulong>(macs, Ports.Length),
+            index,
+            Workers.Length);
         return w;
+    }
+
+    /// <summary>A ring from each worker to each other one, in the memory of the one that reads it.</summary>
+    private void ConnectWorkers()
+    {
+        int entries = MbufPlan.HandOverEntries(Workers.Length);
+        for (int to = 0; to < Workers.Length; to++)
+        {
+            int node = native.LcoreNumaNode(EalArguments.LcoreOf(to));
+            for (int from = 0; from < Workers.Length; from++)
+            {
+                if (from != to)
+                {
+                    PacketRing ring = PacketRing.Create(Allocate(PacketRing.MeasureBytes(entries), node, "a ring between workers"), entries);
+                    Workers[from]->HandOverTo[to] = ring;
+                    Workers[to]->HandOverFrom[from] = ring;
+                }
+            }
+        }
     }
 
     private void* Allocate(long bytes, int node, string what)

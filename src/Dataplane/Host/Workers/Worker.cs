@@ -43,16 +43,28 @@ public static unsafe class Worker
             }
 
             received += count;
-            Classify.Run(&w->Engine, &w->Burst);
-            Select.Run(&w->Engine, &w->Burst);
-            Rewrite.Run(&w->Engine, &w->Burst);
-            Dispatch(w);
-            Settle(w);
+            Forward(w);
+        }
+
+        if (w->Engine.UsesHandOver != 0 || w->TurnsSinceClock == 0)
+        {
+            received += TakeOver(w);
         }
 
         received += Inject(w);
         Transmit(w);
         Idle(w, received);
+    }
+
+    /// <summary>The stages over one burst.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Forward(WorkerContext* w)
+    {
+        Classify.Run(&w->Engine, &w->Burst);
+        Select.Run(&w->Engine, &w->Burst);
+        Rewrite.Run(&w->Engine, &w->Burst);
+        Dispatch(w);
+        Settle(w);
     }
 
     /// <summary>Takes up a new snapshot; now and then reads the clock, sweeps the flow tables and shows signs of life.</summary>
@@ -126,8 +138,24 @@ public static unsafe class Worker
             return 0;
         }
 
+        ulong bytes = Describe(w, count, port, out uint odd);
+        w->Engine.Block->Counters.RxPackets += (uint)count;
+        w->Engine.Block->Counters.RxBytes += bytes;
+        if (odd != 0 || w->SnapshotWord == 0)
+        {
+            return Refuse(w);
+        }
+
+        return count;
+    }
+
+    /// <summary>Puts bare facts of each packet into the burst. Returns their bytes, and not 0 if one has several segments.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Describe(WorkerContext* w, int count, int port, out uint odd)
+    {
+        Burst* burst = &w->Burst;
         ulong bytes = 0;
-        uint odd = 0;
+        odd = 0;
         for (int i = 0; i < count; i++)
         {
             ulong mbuf = burst->Packet[i];
@@ -144,14 +172,37 @@ public static unsafe class Worker
         burst->Count = count;
         burst->Ingress = port;
         burst->Moved = 0;
-        w->Engine.Block->Counters.RxPackets += (uint)count;
-        w->Engine.Block->Counters.RxBytes += bytes;
-        if (odd != 0 || w->SnapshotWord == 0)
+        return bytes;
+    }
+
+    /// <summary>Packets that arrived at other workers and whose flows live here; they go through the stages from the start.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int TakeOver(WorkerContext* w)
+    {
+        int taken = 0;
+        for (uint from = 0; from < w->Engine.WorkerCount; from++)
         {
-            return Refuse(w);
+            if (from == w->Engine.WorkerIndex)
+            {
+                continue;
+            }
+
+            int count = w->HandOverFrom[(int)from].PopOfOnePort(w->Burst.Packet, RxAtOnce, out int port);
+            if (count == 0)
+            {
+                continue;
+            }
+
+            taken += count;
+            _ = Describe(w, count, port, out _);
+            w->Engine.Block->Counters.TakenOver += (uint)count;
+            if (w->SnapshotWord != 0 || Refuse(w) != 0)
+            {
+                Forward(w);
+            }
         }
 
-        return count;
+        return taken;
     }
 
     /// <summary>Drops what cannot be worked on: everything before the first snapshot, packets of several segments.</summary>
@@ -219,6 +270,12 @@ public static unsafe class Worker
                 break;
             case Verdict.Refuse when w->ToHousekeeping.TryPush(packet, SlowTag.Refusal(burst->Reason[i], burst->NextHop[i]), (uint)burst->Ingress):
                 counters.PuntedPackets++;
+                break;
+            case Verdict.HandOver when w->HandOverTo[(int)burst->NextHop[i]].TryPush(packet, 0, (uint)burst->Ingress):
+                counters.HandedOver++;
+                break;
+            case Verdict.HandOver:
+                Lose(w, packet, DropReason.HandOverRingFull);
                 break;
             case Verdict.Punt:
                 Lose(w, packet, DropReason.PuntRingFull);

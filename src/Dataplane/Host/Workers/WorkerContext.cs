@@ -39,6 +39,9 @@ public unsafe struct WorkerContext
     /// <summary>From housekeeping: frames to send.</summary>
     public PacketRing FromHousekeeping;
 
+    /// <summary>To each other worker and from it: packets of flows whose home is there, or here.</summary>
+    public PacketRings HandOverTo, HandOverFrom;
+
     /// <summary>Packets to send, by port.</summary>
     public TxBuffers Tx;
     /// <summary>Packets to free at the end of the turn.</summary>
@@ -51,6 +54,13 @@ public unsafe struct WorkerContext
     public uint IdleTurns;
     /// <summary>Turns since the clock was read.</summary>
     public uint TurnsSinceClock;
+
+    /// <summary>One <see cref="PacketRing"/> per worker.</summary>
+    [System.Runtime.CompilerServices.InlineArray(Limits.WorkersMax)]
+    public struct PacketRings
+    {
+        private PacketRing _element0;
+    }
 
     /// <summary>One <see cref="TxBuffer"/> per port.</summary>
     [System.Runtime.CompilerServices.InlineArray(Limits.PortsMax)]

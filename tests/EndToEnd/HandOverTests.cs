@@ -1,0 +1,87 @@
+using Forwarder.Api;
+using Forwarder.Lab;
+
+namespace Forwarder.EndToEnd.Tests;
+
+/// <summary>NAT with two workers: a port that spreads by its own hash gives both directions of a flow to any of them.</summary>
+public sealed class HandOverTests : IDisposable
+{
+    private const int Connections = 10_000, WebPort = 80, ServerPort = 8081, TransferPort = 8080, TransferBytes = 20_000_000;
+    private readonly S1Lab _lab = new();
+
+    public HandOverTests()
+    {
+        try
+        {
+            _lab.Director.Configuration = _lab.Director.Configuration
+                .Replace("net_af_packet0,iface=d0", "net_af_packet0,iface=d0,qpairs=2", StringComparison.Ordinal)
+                .Replace("\"flowsPerWorker\"", "\"workerCpus\": [ 0, 1 ], \"flowsPerWorker\"", StringComparison.Ordinal);
+            _lab.Director.Start();
+            foreach (RealServerHost server in _lab.RealServers)
+            {
+                server.Netns.Ip($"route replace {S1Lab.ClientAddress}/32 via {S1Lab.Dip.Split('/')[0]}");
+                server.Netns.Try($"ip addr del {S1Lab.Vip}/32 dev lo");
+            }
+        }
+        catch
+        {
+            _lab.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => _lab.Dispose();
+
+    [Fact]
+    public void Ten_thousand_concurrent_connections_behind_NAT_work_with_two_workers()
+    {
+        AddService(WebPort, WebPort);
+        Assert.Equal(Connections, ConcurrentConnections.Run(_lab.Client, S1Lab.Vip, WebPort, Connections));
+        Wait.Until(() => Workers().Sum(w => (long)w.Counters["handedOver"]) == Workers().Sum(w => (long)w.Counters["takenOver"]), "what was handed over is taken");
+        IReadOnlyList<WorkerView> workers = Workers();
+        Assert.Equal(2, workers.Count);
+        Assert.Equal(Connections, workers.Sum(w => (long)w.Counters["flowsCreated"]));
+        foreach (WorkerView worker in workers)
+        {
+            Assert.InRange((long)worker.Counters["flowsCreated"], Connections * 45 / 100, Connections * 55 / 100);
+            Assert.True(worker.Counters["handedOver"] > 0, "nothing was handed over");
+        }
+
+        Assert.DoesNotContain(workers, w => w.Drops.ContainsKey("noService"));
+    }
+
+    [Fact]
+    public void Large_transfers_arrive_unchanged()
+    {
+        AddService(TransferPort, ServerPort);
+        List<Transfer> servers = [.. _lab.RealServers.Select(s => new Transfer(s.Netns, ServerPort, s.Address))];
+        try
+        {
+            for (int seed = 1; seed <= 4; seed++)
+            {
+                Assert.True(Transfer.Run(_lab.Client, S1Lab.Vip, TransferPort, TransferBytes, seed), "what arrived differs");
+            }
+        }
+        finally
+        {
+            servers.ForEach(s => s.Dispose());
+        }
+    }
+
+    private IReadOnlyList<WorkerView> Workers() => _lab.Director.Api.Get("v1/workers", ApiJson.Default.IReadOnlyListWorkerView);
+
+    private void AddService(int port, int serverPort)
+    {
+        Ipvsadm($"-A -t {S1Lab.Vip}:{port} -s wlc");
+        foreach (RealServerHost server in _lab.RealServers)
+        {
+            Ipvsadm($"-a -t {S1Lab.Vip}:{port} -r {server.Address}:{serverPort} -m");
+        }
+    }
+
+    private void Ipvsadm(string arguments)
+    {
+        CommandResult result = _lab.Director.Ipvsadm(arguments);
+        Assert.True(result.ExitCode == 0, $"ipvsadm {arguments}: {result.Errors}\n{_lab.Director.Logs}");
+    }
+}
