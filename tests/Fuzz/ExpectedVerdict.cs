@@ -37,29 +37,6 @@ public static class ExpectedVerdict
         return Word(frame, l3 - 2) switch { 0x0800 => Ipv4(packet), 0x86DD => Ipv6(packet), _ => "punt" };
     }
 
-    /// <summary>Whether a frame that is punted by its headers quotes, in an ICMP error to a VIP, what one of the VIP's services has sent.</summary>
-    public static bool IsErrorAboutAnAnswer(byte[] frame)
-    {
-        int l3 = Word(frame, 12) == 0x8100 ? 18 : 14;
-        byte[] ip = frame[l3..];
-        return Word(frame, l3 - 2) == 0x0800
-            ? ip[9] == 1 && Quotes(ip[((ip[0] & 15) * 4)..Word(ip, 2)], [3, 11, 12], ip[16..20], 4, 12, 9)
-            : Enumerable.Range(40, Math.Max(0, ip.Length - 40)).Any(at => Quotes(ip[at..], [1, 2, 3, 4], ip[24..40], 6, 8, 6));
-    }
-
-    private static bool Quotes(byte[] icmp, byte[] types, byte[] vip, int version, int sourceAt, int protocolAt)
-    {
-        int header = version == 6 ? 40 : icmp.Length > 8 ? (icmp[8] & 15) * 4 : 0;
-        if (icmp.Length < 8 + Math.Max(header, 20) + 8 || !types.Contains(icmp[0]) || icmp[8] >> 4 != version)
-        {
-            return false;
-        }
-
-        byte[] quoted = icmp[8..];
-        int port = Word(quoted, header);
-        return quoted.AsSpan(sourceAt, vip.Length).SequenceEqual(vip) && quoted[protocolAt] switch { 6 => port == 80, 17 => port == 53, _ => false };
-    }
-
     private static string Ipv4(byte[] ip)
     {
         if (ip.Length < 20)

@@ -52,5 +52,9 @@ public sealed class FuzzRun : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _last.Dispose();
+    public void Dispose()
+    {
+        _last.Dispose();
+        File.WriteAllText(Path.Combine(AppContext.BaseDirectory, $"last-{_target}.txt"), $"{_target}: seed {s_seed}, {Count} inputs in {_clock.Elapsed.TotalSeconds:0} s\n");
+    }
 }

@@ -27,7 +27,7 @@ public static class Mutator
         return frame;
     }
 
-    private static void SetIcmpChecksum(byte[] frame)
+    internal static void SetIcmpChecksum(byte[] frame)
     {
         int l3 = frame.Length > 18 && frame[12] == 0x81 ? 18 : 14;
         if (frame.Length < l3 + 44)
@@ -65,7 +65,7 @@ public static class Mutator
         return sum;
     }
 
-    private static byte[] Change(Random random, byte[] frame)
+    internal static byte[] Change(Random random, byte[] frame)
     {
         if (frame.Length == 0)
         {

@@ -381,6 +381,23 @@ public sealed unsafe class NatTests : IDisposable
         Assert.Equal(DropReason.IcmpBad, (DropReason)_rig.Burst->Reason[0]);
     }
 
+    /// <summary>A header that was damaged on its way must not arrive with a right checksum.</summary>
+    [Theory]
+    [InlineData(Rip, Client)]
+    [InlineData("10.9.9.9", Client)]
+    [InlineData("198.51.100.1", Vip)]
+    public void AWrongHeaderChecksumOfAnErrorStaysWrong(string from, string to)
+    {
+        Service(v6: false, Wire.Udp);
+        FromClient(Request(false, Wire.Udp));
+        byte[] error = Error(false, from, to, to == Vip ? TranslatedAnswer(false, Wire.Udp) : Translated(false, Wire.Udp));
+        error[4] ^= 1;
+        FromServer(error);
+        Assert.Equal(Verdict.Forward, _rig.Burst->VerdictOf(0));
+        byte[] translated = _rig.Frame(0)[14..].ToArray();
+        Assert.NotEqual(Ip.Finish4([.. translated]), translated);
+    }
+
     /// <summary>Quoted packets that are cut off, of no flow, or not what they should be, go on as any ICMP message.</summary>
     [Fact]
     public void ErrorsAboutNoFlowAreTheSlowPaths()

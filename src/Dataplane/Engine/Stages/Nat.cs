@@ -99,13 +99,13 @@ internal static unsafe class Nat
         // The quoted transport checksum stays, as with IPVS: often it is not there, and nobody looks at it.
         ushort delta = toClient ? (ushort)~target->AddressDelta : target->AddressDelta;
         uint address = (uint)(toClient ? service->VipHigh : target->AddressHigh);
-        *(uint*)(ip + (toClient ? 12 : 16)) = address;
+        uint* outer = (uint*)(ip + (toClient ? 12 : 16));
+        uint was = ~*outer; // a router's, maybe: the outer header's sum goes by what was there, and a wrong one stays wrong
+        Header4(ip, (was & 0xFFFF) + (was >> 16) + (address & 0xFFFF) + (address >> 16));
+        *outer = address;
         *(uint*)(quoted + (toClient ? 16 : 12)) = address;
         *(ushort*)(l4 + (toClient ? 2 : 0)) = toClient ? service->Port : target->Port;
         *(ushort*)(quoted + 10) = Checksum.Fold((ushort)~*(ushort*)(quoted + 10) + (ulong)delta);
-        ip[8]--;
-        *(ushort*)(ip + 10) = 0;
-        *(ushort*)(ip + 10) = Checksum.Fold(Checksum.Sum(ip, headerBytes));
         *(ushort*)(icmp + 2) = 0;
         *(ushort*)(icmp + 2) = Checksum.Fold(Checksum.Sum(icmp, icmpBytes));
         return true;

@@ -1,0 +1,55 @@
+namespace Forwarder.Fuzz.Tests;
+
+/// <summary>A flow as the second reading knows it.</summary>
+public sealed class FlowReading
+{
+    /// <summary>The server.</summary>
+    public required FuzzServer Server { get; init; }
+
+    /// <summary>The service.</summary>
+    public required FuzzService Service { get; init; }
+
+    /// <summary>"syn", "established", "fin", "close" or "udp".</summary>
+    public string State { get; private set; } = "";
+
+    /// <summary>When it ends, in ms. The test's clock is at a multiple of 256, so that the engine's rounding makes no difference.</summary>
+    public uint DeadlineMs { get; private set; }
+
+    /// <summary>Where the client's packets come from: MAC address, port and VLAN.</summary>
+    public (string Mac, int Port, int Vlan)? LastHop { get; set; }
+
+    /// <summary>A packet that opens a flow, for a test that wants to see it again.</summary>
+    public (int Port, byte[] Frame) Opener { get; init; }
+
+    /// <summary>Whether a SYN in this state is the client's next connection from the same port.</summary>
+    public bool IsOver => State is "fin" or "close";
+
+    /// <summary>A packet has come.</summary>
+    public void Go(int flags, uint nowMs)
+    {
+        bool fin = (flags & 1) != 0, syn = (flags & 2) != 0, rst = (flags & 4) != 0;
+        State = Service.Protocol == 17 ? "udp"
+            : rst ? "close"
+            : syn ? (State == "established" ? State : "syn")
+            : fin ? (State == "close" ? State : "fin")
+            : IsOver ? State : "established";
+        Touch(nowMs);
+    }
+
+    /// <summary>A packet of the server: only the end counts.</summary>
+    public void GoBack(int flags, uint nowMs)
+    {
+        if ((flags & 5) != 0)
+        {
+            Go(flags & 5, nowMs);
+        }
+
+        Touch(nowMs);
+    }
+
+    /// <summary>IPVS's time-outs, the grain of 256 ms added.</summary>
+    private void Touch(uint nowMs) => DeadlineMs = (nowMs + 256 + (State switch { "syn" => 60_000u, "established" => 900_000, "fin" => 120_000, "close" => 10_000, _ => 300_000 })) / 256 * 256;
+
+    /// <summary>Whether it is still there; the clock wraps.</summary>
+    public bool IsLive(uint nowMs) => (int)((DeadlineMs << 4) - (nowMs << 4)) >= 0;
+}

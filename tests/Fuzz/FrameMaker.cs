@@ -1,0 +1,185 @@
+using System.Buffers.Binary;
+using Forwarder.Abi;
+using Forwarder.TestSupport;
+
+namespace Forwarder.Fuzz.Tests;
+
+/// <summary>Makes frames worth changing: requests of a few clients, replies and ICMP errors of the flows that are there, golden cases.</summary>
+public sealed class FrameMaker(Random random, SecondDirector director)
+{
+    private static readonly string[] s_clients4 = ["172.16.0.1", "192.0.2.9"], s_clients6 = ["2001:db8::9", "fd16::c"];
+    private static readonly byte[] s_router6 = Convert.FromHexString("20010db8000000000000000000000abc");
+    private static readonly byte[] s_extensions = [0, 43, 44, 60];
+    private static readonly byte[] s_flags = [2, 16, 16, 24, 17, 4, 20, 0, 1, 3];
+    private readonly List<KeyValuePair<(int Service, string Client), FlowReading>> _flows = [];
+
+    /// <summary>A frame and the port that it comes from.</summary>
+    public byte[] Next(int bytesMax)
+    {
+        byte[] frame = random.Next(8) switch
+        {
+            0 => Corpus.Frames[random.Next(Corpus.Frames.Count)].ToArray(),
+            <= 3 => Request(),
+            _ => OfAFlow(),
+        };
+        for (int n = random.Next(3) == 0 ? 0 : random.Next(7); n > 0; n--)
+        {
+            frame = Mutator.Change(random, frame);
+        }
+
+        frame = frame.Length > bytesMax ? frame[..bytesMax] : frame;
+        if (random.Next(2) == 0)
+        {
+            Mutator.SetIcmpChecksum(frame); // or the check of the checksum hides all behind it
+        }
+
+        return frame;
+    }
+
+    /// <summary>Takes note of the flows that there are now.</summary>
+    public void Look()
+    {
+        _flows.Clear();
+        _flows.AddRange(director.Flows.Take(64));
+    }
+
+    private byte[] Request()
+    {
+        FuzzService service = FuzzNetwork.Services[random.Next(FuzzNetwork.Services.Count)];
+        string[] clients = service.Vip.Length == 16 ? s_clients6 : s_clients4;
+        byte[] l4 = Transport(service.Protocol, random.Next(40_000, 40_016), service.Port);
+        return Framed(Packet(System.Net.IPAddress.Parse(clients[random.Next(clients.Length)]).GetAddressBytes(), service.Vip, service.Protocol, l4));
+    }
+
+    /// <summary>A packet of the client, of its server, an ICMP error to the server or to the client.</summary>
+    private byte[] OfAFlow()
+    {
+        if (_flows.Count == 0)
+        {
+            return Request();
+        }
+
+        (string client, FlowReading flow) = _flows[random.Next(_flows.Count)] is var f ? (f.Key.Client, f.Value) : default;
+        byte[] address = Convert.FromHexString(client.Split(':')[0]), vip = flow.Service.Vip;
+        int port = int.Parse(client.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture);
+        byte protocol = flow.Service.Protocol;
+        bool nat = flow.Server.Method == ForwardingMethod.Nat;
+        byte[] request() => Packet(address, vip, protocol, Zeroed(address, flow.Server.Address, flow.Server.Port - flow.Service.Port, 2, Transport(protocol, port, flow.Service.Port), protocol));
+        byte[] answer() => Packet(vip, address, protocol, Transport(protocol, flow.Service.Port, port));
+        byte[] reply() => Packet(flow.Server.Address, address, protocol, Zeroed(vip, address, flow.Service.Port - flow.Server.Port, 0, Transport(protocol, flow.Server.Port, port), protocol));
+        byte[] translated() => Packet(address, flow.Server.Address, protocol, Transport(protocol, port, flow.Server.Port));
+        return Framed(random.Next(nat ? 5 : 2) switch
+        {
+            0 => request(),
+            1 => Error(random.Next(3) == 0 ? address : vip.Length == 4 ? [192, 0, 2, 200] : s_router6, vip, answer()),
+            2 or 3 => reply(),
+            _ => Error(flow.Server.Address, address, translated()),
+        });
+    }
+
+    private byte[] Transport(byte protocol, int from, int to)
+    {
+        byte[] l4 = new byte[(protocol == 6 ? 20 : 8) + (random.Next(16) == 0 ? random.Next(1_300, 1_500) : random.Next(24))];
+        random.NextBytes(l4.AsSpan(protocol == 6 ? 20 : 8));
+        BinaryPrimitives.WriteUInt16BigEndian(l4, (ushort)from);
+        BinaryPrimitives.WriteUInt16BigEndian(l4.AsSpan(2), (ushort)to);
+        if (protocol == 6)
+        {
+            (l4[12], l4[13]) = (0x50, s_flags[random.Next(s_flags.Length)]);
+        }
+        else
+        {
+            BinaryPrimitives.WriteUInt16BigEndian(l4.AsSpan(4), (ushort)l4.Length);
+        }
+
+        return l4;
+    }
+
+    /// <summary>
+    /// Now and then a datagram whose checksum is 0 when it has been translated, so that it must become 0xFFFF: the first word
+    /// of its payload makes up for what is missing.
+    /// </summary>
+    private byte[] Zeroed(byte[] from, byte[] to, int portChange, int portAt, byte[] l4, byte protocol)
+    {
+        if (protocol != 17 || l4.Length < 10 || from.Length != to.Length || random.Next(4) != 0)
+        {
+            return l4;
+        }
+
+        (l4[8], l4[9]) = (0, 0);
+        byte[] translated = [.. l4];
+        BinaryPrimitives.WriteUInt16BigEndian(translated.AsSpan(portAt), (ushort)(BinaryPrimitives.ReadUInt16BigEndian(l4.AsSpan(portAt)) + portChange));
+        byte[] covered = [.. from, .. to, 0, 17, (byte)(l4.Length >> 8), (byte)l4.Length, .. translated];
+        BinaryPrimitives.WriteUInt16BigEndian(l4.AsSpan(8), (ushort)(0xFFFF - VrrpRules.Sum(covered)));
+        return l4;
+    }
+
+    /// <summary>With options or extension headers, now and then.</summary>
+    private byte[] Extended(byte[] ip)
+    {
+        if (random.Next(6) != 0)
+        {
+            return ip;
+        }
+
+        int count = random.Next(1, 6);
+        if (ip[0] >> 4 == 4)
+        {
+            byte[] options = [.. Enumerable.Repeat((byte)1, 4 * count)];
+            byte[] longer = [(byte)(ip[0] + count), .. ip[1..20], .. options, .. ip[20..]];
+            BinaryPrimitives.WriteUInt16BigEndian(longer.AsSpan(2), (ushort)longer.Length);
+            return Ip.Finish4(longer);
+        }
+
+        byte next = ip[6];
+        byte[] chain = [];
+        for (; count > 0; count--)
+        {
+            byte kind = s_extensions[random.Next(s_extensions.Length)];
+            byte[] fragment = [0, random.Next(4) switch { 0 => (byte)random.Next(256), 1 => (byte)(random.Next(4) << 1), _ => 0 }];
+            byte[] header = kind == 44 ? [next, (byte)random.Next(256), .. fragment, 1, 2, 3, 4] : [next, 0, 1, 4, 0, 0, 0, 0];
+            (chain, next) = ([.. header, .. chain], kind);
+        }
+
+        byte[] extended = [.. ip[..6], next, .. ip[7..40], .. chain, .. ip[40..]];
+        BinaryPrimitives.WriteUInt16BigEndian(extended.AsSpan(4), (ushort)(extended.Length - 40));
+        return extended;
+    }
+
+    /// <summary>With checksums set right, but for some.</summary>
+    private byte[] Packet(byte[] from, byte[] to, byte protocol, byte[] l4)
+    {
+        string source = new System.Net.IPAddress(from).ToString(), destination = new System.Net.IPAddress(to).ToString();
+        int ttl = random.Next(8) == 0 ? random.Next(4) : 64, dsField = random.Next(4) == 0 ? random.Next(256) : 0;
+        byte[] ip = Ip.Finish(from.Length == 16 ? Ip.V6(source, destination, protocol, l4, dsField, ttl) : Ip.V4(source, destination, protocol, l4, dsField, random.Next(65_536), random.Next(2) == 0, ttl));
+        if (protocol == 17 && random.Next(8) == 0)
+        {
+            ip.AsSpan((from.Length == 16 ? 40 : 20) + 6, 2).Clear(); // none
+        }
+        else if (protocol == 17 && random.Next(8) == 0)
+        {
+            ip.AsSpan((from.Length == 16 ? 40 : 20) + 6, 2).Fill(0xFF);
+        }
+
+        return protocol is 6 or 17 ? Extended(ip) : ip;
+    }
+
+    private byte[] Error(byte[] from, byte[] to, byte[] about)
+    {
+        bool v6 = from.Length == 16;
+        byte[] types = v6 ? [1, 2, 3, 4] : [3, 11, 12];
+        byte[] quoted = about[..Math.Min(about.Length, random.Next(3) switch { 0 => v6 ? 48 : 28, 1 => 500, _ => about.Length })];
+        byte[] icmp = [types[random.Next(types.Length)], (byte)random.Next(5), 0, 0, 0, 0, 5, 0, .. quoted];
+        byte[] ip = Packet(from, to, v6 ? (byte)58 : (byte)1, icmp);
+        byte[] frame = Framed(ip);
+        Mutator.SetIcmpChecksum(frame);
+        return frame[^ip.Length..];
+    }
+
+    private byte[] Framed(byte[] ip)
+    {
+        byte[] macs = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, (byte)random.Next(10, 14)];
+        byte[] tag = random.Next(4) == 0 ? [0x81, 0, (byte)(random.Next(8) << 5), random.Next(3) == 0 ? (byte)0 : (byte)100] : [];
+        return [.. macs, .. tag, .. ip[0] >> 4 == 4 ? (byte[])[8, 0] : [0x86, 0xDD], .. ip];
+    }
+}

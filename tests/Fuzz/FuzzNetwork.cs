@@ -1,0 +1,113 @@
+using System.Net;
+using Forwarder.Abi;
+using Forwarder.Engine;
+using Forwarder.TestSupport;
+
+namespace Forwarder.Fuzz.Tests;
+
+/// <summary>A real server as the second reading knows it. Addresses are in network order, ports are numbers; a tunnel's source is its outer one.</summary>
+public sealed record FuzzServer(int Slot, ForwardingMethod Method, byte[] Address, int Port, int Egress, int Vlan, int MtuBytes, uint NextHop, int Weight, byte[] Source);
+
+/// <summary>A virtual service as the second reading knows it.</summary>
+public sealed record FuzzService(int Slot, byte[] Vip, int Port, byte Protocol, Scheduler Scheduler, FuzzServer[] Servers);
+
+/// <summary>The network that all targets use: two ports, a VLAN, all methods in both families; once for the engine, once for the second reading.</summary>
+public static class FuzzNetwork
+{
+    /// <summary>MAC address of both ports (first byte lowest): what one port takes the other does, too.</summary>
+    public const ulong PortMac = 0x0100_0000_0002;
+
+    /// <summary>The VRRP group of all services.</summary>
+    public const int Group = 1, PortCount = 2;
+
+    private const int Untagged = 0, Tagged = 1, Outside = 2, Vlan = 100, MtuBytes = 1_500, OutsideMtuBytes = 1_400;
+    private static readonly (int Port, int Vlan, int Mtu)[] s_interfaces = [(0, 0, MtuBytes), (0, Vlan, MtuBytes), (1, 0, OutsideMtuBytes)];
+    private static readonly ContentBuilder s_builder = new();
+    private static readonly List<FuzzService> s_services = [];
+    private static int s_servers;
+
+    static FuzzNetwork()
+    {
+        string[] own = ["172.16.58.2", "10.1.0.2", "192.0.2.1"];
+        for (int i = 0; i < own.Length; i++)
+        {
+            s_builder.Interface(s_interfaces[i].Port, (ushort)s_interfaces[i].Vlan, own[i], (ushort)s_interfaces[i].Mtu);
+        }
+
+        s_builder.Local("fd16::2", LocalAddressKind.Own, Untagged);
+        const ForwardingMethod Dr = ForwardingMethod.DirectRouting, Tunnel = ForwardingMethod.Tunnel, Nat = ForwardingMethod.Nat;
+        Add("172.16.58.1", 80, Wire.Tcp, Scheduler.Maglev, (Dr, Untagged, "172.16.58.7", 0, 2), (Tunnel, Untagged, "172.16.58.9", 0, 2), (Tunnel, Untagged, "fd16::9", 0, 1), (Nat, Untagged, "172.16.58.7", 8080, 2), (Nat, Outside, "192.0.2.7", 8080, 1));
+        Add("172.16.58.1", 53, Wire.Udp, Scheduler.Wlc, (Dr, Tagged, "10.1.0.7", 0, 1), (Nat, Tagged, "10.1.0.7", 5353, 2), (Tunnel, Tagged, "10.1.0.9", 0, 1));
+        Add("fd16::100", 80, Wire.Tcp, Scheduler.Wlc, (Dr, Untagged, "fd16::7", 0, 1), (Tunnel, Untagged, "fd16::9", 0, 1), (Tunnel, Untagged, "172.16.58.9", 0, 1), (Nat, Untagged, "fd16::7", 8080, 2));
+        Add("fd16::100", 53, Wire.Udp, Scheduler.Maglev, (Dr, Untagged, "fd16::7", 0, 1), (Nat, Untagged, "fd16::7", 5353, 2), (Dr, Outside, "fd16:2::7", 0, 0));
+        Add("172.16.58.3", 443, Wire.Tcp, Scheduler.Maglev, (Nat, Untagged, "172.16.58.7", 8080, 1)); // shares a server with the first
+        Add("172.16.58.3", 53, Wire.Udp, Scheduler.Maglev, (Nat, Outside, "192.0.2.7", 53, 1));
+        Add("172.16.58.3", 54, Wire.Udp, Scheduler.Wlc, (Dr, Untagged, "172.16.58.7", 0, 0)); // nobody takes flows
+        Services = s_services;
+        s_builder.Govern(Group);
+    }
+
+    /// <summary>For the engine.</summary>
+    public static SnapshotContent Content => s_builder.Content;
+
+    /// <summary>For the second reading.</summary>
+    public static IReadOnlyList<FuzzService> Services { get; }
+
+    /// <summary>MTU of a port.</summary>
+    public static int PortMtuBytes(int port) => port == 0 ? MtuBytes : OutsideMtuBytes;
+
+    /// <summary>Whether an address is a VIP.</summary>
+    public static bool IsVip(ReadOnlySpan<byte> address)
+    {
+        foreach (FuzzService service in Services)
+        {
+            if (address.SequenceEqual(service.Vip))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>The service, or null.</summary>
+    public static FuzzService? Service(byte[] vip, int port, int protocol) =>
+        Services.FirstOrDefault(s => s.Port == port && s.Protocol == protocol && s.Vip.AsSpan().SequenceEqual(vip));
+
+    /// <summary>Servers behind NAT with this address and port, with their services.</summary>
+    public static (FuzzService Service, FuzzServer Server)[] Behind(byte[] address, int port, int protocol) =>
+    [
+        .. from service in Services
+           where service.Protocol == protocol
+           from server in service.Servers
+           where server.Method == ForwardingMethod.Nat && server.Port == port && server.Address.AsSpan().SequenceEqual(address)
+           select (service, server),
+    ];
+
+    private static void Add(string vip, int port, byte protocol, Scheduler scheduler, params (ForwardingMethod Method, int Interface, string Address, int Port, int Weight)[] servers)
+    {
+        int slot = s_builder.Service(vip, port, protocol, scheduler, 251, [.. servers.Select(s => (s.Interface, s.Address, s.Weight))]);
+        List<FuzzServer> added = [];
+        foreach ((ForwardingMethod method, int interfaceId, string address, int serverPort, int weight) in servers)
+        {
+            int server = ++s_servers;
+            string source = address.Contains(':', StringComparison.Ordinal) ? "fd16::2" : interfaceId == Tagged ? "10.1.0.2" : "172.16.58.2";
+            (int egress, int vlan, int mtu) = s_interfaces[interfaceId];
+            if (method == ForwardingMethod.Tunnel)
+            {
+                s_builder.Tunnel(server, source);
+                mtu -= source.Contains(':', StringComparison.Ordinal) ? 40 : 20;
+            }
+            else if (method == ForwardingMethod.Nat)
+            {
+                s_builder.Nat(server, serverPort);
+            }
+
+            added.Add(new FuzzServer(server, method, Bytes(address), serverPort, egress, vlan, mtu, (uint)s_builder.NextHop(interfaceId, address), weight, Bytes(source)));
+        }
+
+        s_services.Add(new FuzzService(slot, Bytes(vip), port, protocol, scheduler, [.. added]));
+    }
+
+    private static byte[] Bytes(string address) => IPAddress.Parse(address).GetAddressBytes();
+}

@@ -1,0 +1,51 @@
+namespace Forwarder.Fuzz.Tests;
+
+/// <summary>What a frame is, by its headers.</summary>
+public enum FrameKind
+{
+    /// <summary>Settled by the headers alone: <see cref="Reading.Fate"/>.</summary>
+    Settled,
+    /// <summary>From a client to a service.</summary>
+    Request,
+    /// <summary>From the address and port of a server behind NAT.</summary>
+    Reply,
+    /// <summary>An ICMP error to a VIP about what its service has sent.</summary>
+    ErrorToServer,
+    /// <summary>An ICMP error to a client about what a server behind NAT was sent.</summary>
+    ErrorToClient,
+}
+
+/// <summary>A frame as <see cref="FrameRules"/> reads it. Offsets are from the IP header, but for <see cref="L3"/>.</summary>
+public sealed class Reading
+{
+    public FrameKind Kind { get; set; }
+
+    /// <summary>"punt" or a drop reason's name: of a settled frame, or of another that no flow is found for.</summary>
+    public string Fate { get; set; } = "";
+
+    /// <summary>Offset of the IP header in the frame.</summary>
+    public int L3 { get; init; }
+
+    /// <summary>The IP packet, with what the Ethernet has padded; bytes without; where the transport header is.</summary>
+    public byte[] Ip { get; init; } = [];
+
+    public int Bytes { get; set; }
+
+    public int L4 { get; set; }
+
+    public int Protocol { get; set; }
+
+    /// <summary>TCP flags.</summary>
+    public int Flags { get; set; }
+
+    public bool IsV6 => Ip.Length > 0 && Ip[0] >> 4 == 6;
+
+    /// <summary>Of a request, and of an error to its server.</summary>
+    public FuzzService? Service { get; set; }
+
+    /// <summary>The services and servers that a reply or an error may belong to.</summary>
+    public (FuzzService Service, FuzzServer Server)[] Behind { get; set; } = [];
+
+    /// <summary>Address and port of the client.</summary>
+    public string Client { get; set; } = "";
+}
