@@ -123,7 +123,7 @@ public class KeepalivedTests(ITestOutputHelper output)
         bed.StartKeepalived(Theirs);
         Wait.Until(() => bed.TheyOwn, "keepalived becomes master");
         using OurRouter router = new(bed, agreed.Ours(Lower) with { AuthData = "another"u8.ToArray() });
-        Wait.Until(() => router.Loop.Count(VrrpDecodeError.AuthFailure) >= 2, "counted");
+        Wait.Until(() => router.Link.Count(VrrpDecodeError.AuthFailure) >= 2, "counted");
         Assert.Equal(0, router.Instance.Counters.AdvertsReceived);
         Assert.False(router.Instance.IsFollowing);
     }
@@ -134,7 +134,7 @@ public class KeepalivedTests(ITestOutputHelper output)
 
     private static void AssertNothingRefused(OurRouter router)
     {
-        Assert.All(Enum.GetValues<VrrpDecodeError>().Where(e => e != VrrpDecodeError.None), error => Assert.Equal((error, 0), (error, router.Loop.Count(error))));
-        Assert.Equal(0, router.Loop.SendErrors);
+        Assert.All(Enum.GetValues<VrrpDecodeError>().Where(e => e != VrrpDecodeError.None), error => Assert.Equal((error, 0), (error, router.Link.Count(error))));
+        Assert.Equal(0, router.Link.SendErrors);
     }
 }

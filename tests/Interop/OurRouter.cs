@@ -5,12 +5,13 @@ using Forwarder.Vrrp;
 namespace Forwarder.Interop.Tests;
 
 /// <summary>One instance of ours on a real socket and with real time.</summary>
-public sealed class OurRouter : IVrrpOwnership, IDisposable
+public sealed class OurRouter : IVrrpOwnership, IVrrpNeighbours, IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
     private readonly Thread _thread;
     private readonly ManualResetEventSlim _opened = new();
     private VrrpLoop? _loop;
+    private VrrpLink? _link;
     private volatile Exception? _failure;
     private long _ownedUntilNs, _changedNs;
     private volatile int _state = -1, _reason;
@@ -33,7 +34,7 @@ public sealed class OurRouter : IVrrpOwnership, IDisposable
     /// <summary>The addresses are ours at this moment.</summary>
     public bool WeOwn => VrrpLoop.NowNs < Volatile.Read(ref _ownedUntilNs);
 
-    public VrrpLoop Loop => _loop!;
+    public VrrpLink Link => _link!;
 
     public VrrpInstance Instance => _loop!.Instances.Single().Instance;
 
@@ -58,11 +59,14 @@ public sealed class OurRouter : IVrrpOwnership, IDisposable
         _state = (int)state;
     }
 
+    /// <summary>The only peer is keepalived.</summary>
+    public ulong MacOf(int nextHop) => 0x02_77_00_00_00_02;
+
     public void Dispose()
     {
         _stop.Cancel();
         _thread.Join();
-        _loop?.Dispose();
+        _link?.Dispose();
         _stop.Dispose();
         _opened.Dispose();
     }
@@ -71,8 +75,9 @@ public sealed class OurRouter : IVrrpOwnership, IDisposable
     {
         try
         {
-            _loop = new VrrpLoop(KeepalivedBed.OurDevice, 0, this);
-            _loop.SetMembers([new VrrpMember(0, config, config)]);
+            _link = new VrrpLink(KeepalivedBed.OurDevice, 0);
+            _loop = new VrrpLoop(this, this);
+            _loop.SetMembers([new VrrpMember(0, config, config, [_link], _link) { PeerHops = [1] }]);
             _opened.Set();
             _loop.Run(_stop.Token);
         }

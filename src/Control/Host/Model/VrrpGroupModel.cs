@@ -9,13 +9,22 @@ namespace Forwarder.Control;
 /// <param name="IsIPv6">Family.</param>
 public readonly record struct VrrpGroupKey(int Interface, byte Vrid, bool IsIPv6);
 
+/// <summary>A port and VLAN on which VRRP is spoken.</summary>
+/// <param name="Device">Exception port.</param>
+/// <param name="Vlan">VLAN id, 0 = untagged.</param>
+public readonly record struct VrrpLinkKey(string Device, ushort Vlan);
+
 /// <summary>A validated VRRP group.</summary>
 /// <param name="Key">What names it on the wire.</param>
 /// <param name="Name">Name.</param>
-/// <param name="Port">Index of its interface's port.</param>
-/// <param name="Device">Exception port of its interface's port.</param>
-/// <param name="Vlan">VLAN id, 0 = untagged.</param>
+/// <param name="Port">Index of the port that its addresses are on.</param>
+/// <param name="Home">Where its addresses are announced.</param>
+/// <param name="Heartbeats">Where advertisements are sent and heard.</param>
 /// <param name="Addresses">Its VIPs.</param>
 /// <param name="Config">For the state machine; over IPv6 the primary address is put in when the port's MAC address is known.</param>
 /// <param name="Settings">As they were given.</param>
-public sealed record VrrpGroupModel(VrrpGroupKey Key, string Name, int Port, string Device, ushort Vlan, IReadOnlyList<IPAddress> Addresses, VrrpConfig Config, Api.VrrpGroupSettings Settings);
+public sealed record VrrpGroupModel(VrrpGroupKey Key, string Name, int Port, VrrpLinkKey Home, IReadOnlyList<VrrpLinkKey> Heartbeats, IReadOnlyList<IPAddress> Addresses, VrrpConfig Config, Api.VrrpGroupSettings Settings)
+{
+    /// <summary>All links that it needs.</summary>
+    public IEnumerable<VrrpLinkKey> Links => Heartbeats.Append(Home);
+}

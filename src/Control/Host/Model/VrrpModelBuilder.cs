@@ -70,7 +70,8 @@ internal static class VrrpModelBuilder
             throw ApiException.Invalid($"{at}/{field}", $"{char.ToUpperInvariant(field[0])}{field[1..]}: {first.Message}.");
         }
 
-        return new VrrpGroupModel(new VrrpGroupKey(index, (byte)s.Vrid, v6), s.Name, interfaces[index].Port, port.Exception!, interfaces[index].Vlan, addresses, config, s);
+        VrrpLinkKey link = new(port.Exception!, interfaces[index].Vlan);
+        return new VrrpGroupModel(new VrrpGroupKey(index, (byte)s.Vrid, v6), s.Name, interfaces[index].Port, link, [link], addresses, config, s);
     }
 
     private static List<IPAddress> Addresses(VrrpGroupSettings s, IReadOnlyList<InterfaceModel> interfaces, string at)

@@ -22,8 +22,14 @@ public sealed class VrrpFrames(IReadOnlyList<byte> mac, ushort vlan)
     {
         Span<byte> group = stackalloc byte[VrrpMac.Bytes];
         VrrpMac.WriteGroup(group, config.IsIPv6);
-        int at = Header(group, config.IsIPv6 ? Ipv6 : Ipv4);
-        int bytes = VrrpIpPacket.Build(_frame.AsSpan(at), config.Advert(priority, version), config.PrimaryAddress, VrrpAddress.Group(config.IsIPv6), config.ChecksumForm, ++_identification);
+        return Advertisement(config, priority, version, VrrpAddress.Group(config.IsIPv6), group);
+    }
+
+    /// <summary>An advertisement to one peer; valid until the next call.</summary>
+    public ReadOnlySpan<byte> Advertisement(VrrpConfig config, byte priority, VrrpVersion version, VrrpAddress target, scoped ReadOnlySpan<byte> targetMac)
+    {
+        int at = Header(targetMac, config.IsIPv6 ? Ipv6 : Ipv4);
+        int bytes = VrrpIpPacket.Build(_frame.AsSpan(at), config.Advert(priority, version), config.PrimaryAddress, target, config.ChecksumForm, ++_identification);
         return _frame.AsSpan(0, at + bytes);
     }
 

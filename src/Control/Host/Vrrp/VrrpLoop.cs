@@ -1,14 +1,16 @@
+using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Net.Sockets;
 using Forwarder.Vrrp;
 
 namespace Forwarder.Control;
 
 /// <summary>
-/// The instances of one interface and VLAN with real time and a real socket. One thread runs it: it waits for packets and
-/// for the next timer, hands in what came, then ticks, and carries out the effects in order.
+/// All instances with real time and real sockets. One thread runs them, so that sync groups can reach over ports: it waits for
+/// packets and for the next timer, hands in what came, then ticks, and carries out the effects in order.
 /// </summary>
-public sealed class VrrpLoop : IDisposable
+public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbours)
 {
     /// <summary>Later than this beyond what was asked for: the thread was stopped, and what waits may be old.</summary>
     private const long StoppedNs = 20 * VrrpLimits.NanosecondsPerMillisecond;
@@ -18,28 +20,18 @@ public sealed class VrrpLoop : IDisposable
 
     private const int WaitsPerInterval = 4, ReceivePerTurn = 1_024;
 
-    private readonly VrrpSocket _socket;
-    private readonly VrrpFrames _frames;
-    private readonly IVrrpOwnership _ownership;
-    private readonly List<VrrpEffect> _effects = [];
+    private readonly List<VrrpMemberEffect> _effects = [];
     private readonly ConcurrentQueue<Action> _commands = new();
-    private readonly long[] _errors = new long[Enum.GetValues<VrrpDecodeError>().Length];
-    private VrrpReceiver _receiver = new([]);
+    private readonly List<Socket> _waitScratch = [];
+    private VrrpLink[] _links = [];
+    private VrrpSocket[] _sockets = [];
     private VrrpMember[] _members = [];
     private VrrpInstance[] _instances = [];
+    private Place[] _places = [];
     private long _waitNs = WaitMaxNs;
 
-    /// <summary>Opens the socket; there are no instances until <see cref="SetMembers"/>.</summary>
-    /// <exception cref="IOException">There is no such interface, or the right is missing (CAP_NET_RAW).</exception>
-    public VrrpLoop(string device, ushort vlan, IVrrpOwnership ownership)
-    {
-        _ownership = ownership;
-        _socket = new VrrpSocket(device, vlan);
-        _frames = new VrrpFrames(_socket.Mac, vlan);
-    }
-
-    /// <summary>MAC address of the interface.</summary>
-    public IReadOnlyList<byte> Mac => _socket.Mac;
+    /// <summary>Where a member stands in its sync group; one without moves in a group of its own.</summary>
+    private readonly record struct Place(VrrpSyncGroup Group, int[] Members, int Position);
 
     /// <summary>The clock of the loop: monotonic, in ns.</summary>
     public static long NowNs => (long)(Stopwatch.GetTimestamp() * (VrrpLimits.NanosecondsPerSecond / (double)Stopwatch.Frequency));
@@ -47,37 +39,25 @@ public sealed class VrrpLoop : IDisposable
     /// <summary>What runs, and its instances. They belong to the loop's thread: look at them in <see cref="AskAsync"/>.</summary>
     public IEnumerable<(VrrpMember Member, VrrpInstance Instance)> Instances => _members.Zip(_instances);
 
-    /// <summary>Packets that ended so; <see cref="VrrpDecodeError.None"/> counts the good ones.</summary>
-    public long Count(VrrpDecodeError error) => _errors[(int)error];
-
-    /// <summary>Frames that the interface did not take.</summary>
-    public long SendErrors { get; private set; }
-
     /// <summary>Times that the thread came back so late that what had come in was taken for old.</summary>
     public long Stops { get; private set; }
 
     /// <summary>
-    /// Says what is to run; from any thread. Configurations must be valid, their VRIDs distinct within a family. Instances whose
-    /// settings stay go on; those that go resign in order.
+    /// Says what is to run; from any thread. Configurations must be valid, their VRIDs distinct within a family on each link.
+    /// Instances whose settings stay go on; those that go resign in order. Links must stay open while they are in use.
     /// </summary>
-    /// <exception cref="ArgumentException">Unicast peers are given: their MAC addresses would have to be resolved, which is not done here.</exception>
-    public void SetMembers(IReadOnlyList<VrrpMember> members)
-    {
-        if (members.Any(m => m.Config.UnicastPeers.Count > 0))
-        {
-            throw new ArgumentException("Unicast peers are not supported on a packet socket.", nameof(members));
-        }
+    public void SetMembers(IReadOnlyList<VrrpMember> members) => _commands.Enqueue(() => Replace(members));
 
-        _commands.Enqueue(() => Replace(members));
-    }
-
-    /// <summary>Puts an event to be handled by the loop's thread; from any thread. Nothing happens if there is no such instance.</summary>
+    /// <summary>
+    /// Puts an event to be handled by the loop's thread; from any thread. What operators ask for (backup, handover, release)
+    /// is asked of the whole sync group. Nothing happens if there is no such instance.
+    /// </summary>
     public void Post(int id, VrrpEvent happened) => _commands.Enqueue(() =>
     {
         int index = Array.FindIndex(_members, m => m.Id == id);
         if (index >= 0)
         {
-            Handle(index, happened);
+            Handle(index, happened, all: happened.Kind is VrrpEventKind.ForceBackup or VrrpEventKind.ReleaseBackup or VrrpEventKind.Handover);
         }
     });
 
@@ -100,18 +80,19 @@ public sealed class VrrpLoop : IDisposable
         Replace([]);
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _socket.Dispose();
-
     private void Turn()
     {
         long beforeNs = NowNs;
         long waitNs = Math.Clamp(NextDueNs() - beforeNs, 0, _waitNs);
-        _socket.Wait(TimeSpan.FromMicroseconds(waitNs / 1_000));
+        Wait(TimeSpan.FromMicroseconds(waitNs / 1_000));
         long tookNs = NowNs - beforeNs;
         bool stopped = tookNs > waitNs + StoppedNs;
         Stops += stopped ? 1 : 0;
-        Receive(stopped ? tookNs : 0);
+        foreach (VrrpLink link in _links)
+        {
+            Receive(link, stopped ? tookNs : 0);
+        }
+
         while (_commands.TryDequeue(out Action? command))
         {
             command();
@@ -127,6 +108,18 @@ public sealed class VrrpLoop : IDisposable
         }
     }
 
+    private void Wait(TimeSpan time)
+    {
+        if (_sockets.Length == 0)
+        {
+            Thread.Sleep(time);
+        }
+        else
+        {
+            VrrpSocket.Wait(_sockets, time, _waitScratch);
+        }
+    }
+
     private void Replace(IReadOnlyList<VrrpMember> members)
     {
         Dictionary<VrrpMember, VrrpInstance> running = Instances.ToDictionary(i => i.Member, i => i.Instance);
@@ -135,31 +128,60 @@ public sealed class VrrpLoop : IDisposable
             if (!members.Contains(_members[i]))
             {
                 Handle(i, VrrpEvent.Shutdown);
-                _ownership.Release(_members[i].Id);
+                ownership.Release(_members[i].Id);
                 running.Remove(_members[i]);
             }
         }
 
         _members = [.. members];
         _instances = [.. members.Select(m => running.TryGetValue(m, out VrrpInstance? instance) ? instance : new VrrpInstance(m.Config))];
-        _receiver = new VrrpReceiver([.. members.Select(m => m.Config)]);
+        SetPlaces();
+        SetLinks();
         _waitNs = members.Count == 0 ? WaitMaxNs : Math.Min(WaitMaxNs, members.Min(m => m.Config.IntervalNs) / WaitsPerInterval);
         for (int i = 0; i < _members.Length; i++)
         {
             if (!running.ContainsKey(_members[i]))
             {
-                _ownership.Release(_members[i].Id);
+                ownership.Release(_members[i].Id);
                 Handle(i, VrrpEvent.Startup);
             }
         }
     }
 
-    private void Receive(long ageNs)
+    private void SetPlaces()
     {
-        for (int n = 0; n < ReceivePerTurn && _socket.Receive() is { IsEmpty: false } packet; n++)
+        _places = new Place[_members.Length];
+        foreach (IGrouping<object, int> together in Enumerable.Range(0, _members.Length).GroupBy(i => _members[i].SyncGroup ?? (object)i))
         {
-            VrrpReceived received = _receiver.Receive(packet);
-            _errors[(int)received.Error]++;
+            int[] indices = [.. together];
+            VrrpSyncGroup group = new([.. indices.Select(i => _instances[i])]);
+            for (int position = 0; position < indices.Length; position++)
+            {
+                _places[indices[position]] = new Place(group, indices, position);
+            }
+        }
+    }
+
+    private void SetLinks()
+    {
+        VrrpLink[] links = [.. _members.SelectMany(m => m.Heartbeats).Distinct()];
+        foreach (VrrpLink gone in _links.Except(links))
+        {
+            gone.SetListeners([]);
+        }
+
+        foreach (VrrpLink link in links)
+        {
+            link.SetListeners([.. Enumerable.Range(0, _members.Length).Where(i => _members[i].Heartbeats.Contains(link)).Select(i => (i, _members[i].Config))]);
+        }
+
+        (_links, _sockets) = (links, [.. links.Select(l => l.Socket)]);
+    }
+
+    private void Receive(VrrpLink link, long ageNs)
+    {
+        for (int n = 0; n < ReceivePerTurn && link.TryReceive(out VrrpReceived received); n++)
+        {
             if (received.Error == VrrpDecodeError.None)
             {
                 Handle(received.Instance, received.Event with { AgeNs = ageNs });
@@ -178,51 +200,98 @@ public sealed class VrrpLoop : IDisposable
         return dueNs;
     }
 
-    private void Handle(int index, in VrrpEvent happened)
+    private void Handle(int index, in VrrpEvent happened, bool all = false)
     {
+        Place place = _places[index];
         _effects.Clear();
-        _instances[index].Handle(happened, NowNs, _effects);
-        foreach (VrrpEffect effect in _effects)
+        if (all)
         {
-            Apply(index, effect);
+            place.Group.HandleAll(happened, NowNs, _effects);
+        }
+        else
+        {
+            place.Group.Handle(place.Position, happened, NowNs, _effects);
+        }
+
+        foreach (VrrpMemberEffect effect in _effects)
+        {
+            Apply(place.Members[effect.Member], effect.Effect);
         }
     }
 
     private void Apply(int index, in VrrpEffect effect)
     {
-        VrrpInstance instance = _instances[index];
+        VrrpMember member = _members[index];
         switch (effect.Kind)
         {
             case VrrpEffectKind.SendAdvertisement:
-                Send(_frames.Advertisement(instance.Config, effect.Priority, effect.Version));
+                Advertise(member, effect);
                 break;
             case VrrpEffectKind.RenewLease:
-                _ownership.Own(_members[index].Id, effect.UntilNs);
+                ownership.Own(member.Id, effect.UntilNs);
                 break;
             case VrrpEffectKind.EndLease:
-                _ownership.Release(_members[index].Id);
+                ownership.Release(member.Id);
                 break;
             case VrrpEffectKind.BecomeActive or VrrpEffectKind.BecomeBackup or VrrpEffectKind.BecomeInitialize:
-                _ownership.Changed(_members[index].Id, instance.State, effect.Reason);
+                ownership.Changed(member.Id, StateAfter(effect.Kind), effect.Reason);
                 break;
             case VrrpEffectKind.SendGratuitousArp or VrrpEffectKind.SendUnsolicitedNeighbourAdvertisement:
-                Announce(instance.Config, effect.Count);
+                Announce(member, effect.Count);
                 break;
             default:
                 break;
         }
     }
 
-    private void Announce(VrrpConfig config, int count)
+    /// <summary>What the effect says, not what the instance has come to by now: in a sync group several changes may follow one another.</summary>
+    private static VrrpState StateAfter(VrrpEffectKind kind) => kind switch
     {
-        for (int n = 0; n < count; n++)
+        VrrpEffectKind.BecomeActive => VrrpState.Active,
+        VrrpEffectKind.BecomeBackup => VrrpState.Backup,
+        _ => VrrpState.Initialize,
+    };
+
+    private void Advertise(VrrpMember member, in VrrpEffect effect)
+    {
+        foreach (VrrpLink link in member.Heartbeats)
         {
-            foreach (VrrpAddress address in config.Addresses)
+            if (member.Config.UnicastPeers.Count == 0)
             {
-                Send(_frames.Announcement(address));
+                link.Send(link.Frames.Advertisement(member.Config, effect.Priority, effect.Version));
+            }
+            else
+            {
+                AdvertiseToPeers(member, link, effect);
             }
         }
     }
 
-    private void Send(ReadOnlySpan<byte> frame) => SendErrors += _socket.TrySend(frame) ? 0 : 1;
+    private void AdvertiseToPeers(VrrpMember member, VrrpLink link, in VrrpEffect effect)
+    {
+        Span<byte> mac = stackalloc byte[sizeof(ulong)];
+        for (int i = 0; i < member.Config.UnicastPeers.Count; i++)
+        {
+            ulong word = neighbours.MacOf(member.PeerHops[i]);
+            if (word == 0)
+            {
+                link.PeersUnresolved++;
+                continue;
+            }
+
+            BinaryPrimitives.WriteUInt64LittleEndian(mac, word);
+            link.Send(link.Frames.Advertisement(member.Config, effect.Priority, effect.Version, member.Config.UnicastPeers[i], mac[..VrrpMac.Bytes]));
+        }
+    }
+
+    private static void Announce(VrrpMember member, int count)
+    {
+        for (int n = 0; n < count; n++)
+        {
+            foreach (VrrpAddress address in member.Config.Addresses)
+            {
+                member.Home.Send(member.Home.Frames.Announcement(address));
+            }
+        }
+    }
 }

@@ -5,20 +5,20 @@ using Forwarder.Vrrp;
 namespace Forwarder.Control;
 
 /// <summary>
-/// Runs the groups of the configuration in force: a loop for each exception port and VLAN, as long as the dataplane forwards.
+/// Runs the groups of the configuration in force, with a link for each exception port and VLAN, as long as the dataplane forwards.
 /// When the dataplane goes, its exception ports go with it; the groups are released and elected again when it is back.
 /// </summary>
-public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler compiler, VrrpLeases leases, EventLog events) : BackgroundService
+public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler compiler, VrrpLeases leases, VrrpNeighbours neighbours, EventLog events) : BackgroundService
 {
     private const int LookMs = 50, AnswerTimeoutMs = 1_000;
 
     private sealed record Group(int Id, string Settings, VrrpGroupModel Model);
 
-    private readonly Dictionary<(string Device, ushort Vlan), VrrpRunner> _runners = [];
-    private readonly Lock _runnersLock = new();
+    private readonly Dictionary<VrrpLinkKey, VrrpLink> _links = [];
     private readonly Dictionary<int, VrrpFaults> _faults = [];
     private readonly WorkerHeartbeats _heartbeats = new();
     private volatile IReadOnlyList<Group> _groups = [];
+    private volatile VrrpRunner? _runner;
     private IReadOnlyList<Group> _given = [];
     private int _dataplanePid;
     private string _trouble = "";
@@ -32,7 +32,7 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
             if (compiler.VrrpGroups.TryFind(group.Key, out int id))
             {
                 leases.Name(id, group.Name);
-                groups.Add(new Group(id, $"{group.Device} {group.Vlan} {JsonSerializer.Serialize(group.Settings, ApiJson.Default.VrrpGroupSettings)} {group.Config.PrimaryAddress}", group));
+                groups.Add(new Group(id, $"{string.Join(' ', group.Links)} {JsonSerializer.Serialize(group.Settings, ApiJson.Default.VrrpGroupSettings)} {group.Config.PrimaryAddress}", group));
             }
         }
 
@@ -45,7 +45,7 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
         List<VrrpGroupView> views = [];
         foreach (Group group in _groups)
         {
-            views.Add(Runner(group) is { } runner && await Ask(runner.Loop.AskAsync(loop => View(group, loop))) is { } view ? view : Waiting(group));
+            views.Add(_runner is { } runner && await Ask(runner.Loop.AskAsync(loop => View(group, loop))) is { } view ? view : Waiting(group));
         }
 
         return views;
@@ -56,7 +56,7 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
     public void Post(string name, VrrpEvent happened)
     {
         Group group = _groups.FirstOrDefault(g => g.Model.Name == name) ?? throw ApiException.NotFound($"There is no VRRP group \"{name}\".");
-        VrrpRunner runner = Runner(group) ?? throw ApiException.Unavailable($"VRRP group \"{name}\" does not run: the dataplane or its exception port is not there.");
+        VrrpRunner runner = _runner ?? throw ApiException.Unavailable($"VRRP group \"{name}\" does not run: the dataplane or its exception port is not there.");
         runner.Loop.Post(group.Id, happened);
     }
 
@@ -91,9 +91,9 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
         }
 
         bool complete = true;
-        foreach (IGrouping<(string Device, ushort Vlan), Group> set in groups.GroupBy(g => (g.Model.Device, g.Model.Vlan)))
+        foreach (VrrpLinkKey key in groups.SelectMany(g => g.Model.Links).Distinct())
         {
-            complete &= TryGet(set.Key) != null;
+            complete &= TryOpen(key);
         }
 
         if (!ReferenceEquals(groups, _given) || !complete)
@@ -118,7 +118,7 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
         foreach (Group group in groups)
         {
             VrrpFaults now = workers | (region.Port(group.Model.Port).LinkUp == 0 ? VrrpFaults.Link : VrrpFaults.None), before = _faults.GetValueOrDefault(group.Id);
-            if (now != before && Runner(group) is { } runner)
+            if (now != before && _runner is { } runner)
             {
                 _faults[group.Id] = now;
                 Post(runner, group.Id, now & ~before, VrrpEvent.FaultRaised);
@@ -135,34 +135,40 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
         }
     }
 
+    /// <summary>Gives the loop the groups whose addresses can be announced and whose first heartbeat is there.</summary>
     private void Give(IReadOnlyList<Group> groups)
     {
-        foreach (((string Device, ushort Vlan) key, VrrpRunner runner) in Runners())
+        if (groups.Count == 0 && _runner == null)
         {
-            runner.Loop.SetMembers([.. groups.Where(g => (g.Model.Device, g.Model.Vlan) == key).Select(g => new VrrpMember(g.Id, g.Settings, Config(g, runner.Loop)))]);
+            return;
         }
+
+        _runner ??= new VrrpRunner(leases, neighbours);
+        _runner.Loop.SetMembers([.. groups.Select(Member).OfType<VrrpMember>()]);
+    }
+
+    private VrrpMember? Member(Group group)
+    {
+        VrrpLink? home = _links.GetValueOrDefault(group.Model.Home), first = _links.GetValueOrDefault(group.Model.Heartbeats[0]);
+        VrrpLink[] heartbeats = [.. group.Model.Heartbeats.Select(h => _links.GetValueOrDefault(h)).OfType<VrrpLink>()];
+        return home == null || first == null ? null : new VrrpMember(group.Id, group.Settings, Config(group, first), heartbeats, home);
     }
 
     /// <summary>Over IPv6 advertisements come from the port's link-local address (RFC 9568 section 5.1.2.1).</summary>
-    private static VrrpConfig Config(Group group, VrrpLoop loop) => group.Model.Key.IsIPv6 ? group.Model.Config with { PrimaryAddress = VrrpMac.LinkLocal(loop.Mac) } : group.Model.Config;
+    private static VrrpConfig Config(Group group, VrrpLink link) => group.Model.Key.IsIPv6 ? group.Model.Config with { PrimaryAddress = VrrpMac.LinkLocal(link.Mac) } : group.Model.Config;
 
-    private VrrpRunner? TryGet((string Device, ushort Vlan) key)
+    private bool TryOpen(VrrpLinkKey key)
     {
-        if (Runners().FirstOrDefault(r => r.Key == key).Value is { } running)
+        if (_links.ContainsKey(key))
         {
-            return running;
+            return true;
         }
 
         try
         {
-            VrrpRunner runner = new(key.Device, key.Vlan, leases);
-            lock (_runnersLock)
-            {
-                _runners.Add(key, runner);
-            }
-
+            _links.Add(key, new VrrpLink(key.Device, key.Vlan));
             _trouble = "";
-            return runner;
+            return true;
         }
         catch (IOException e)
         {
@@ -172,39 +178,21 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
                 events.Add("vrrp.trouble", e.Message, 0);
             }
 
-            return null;
-        }
-    }
-
-    private KeyValuePair<(string Device, ushort Vlan), VrrpRunner>[] Runners()
-    {
-        lock (_runnersLock)
-        {
-            return [.. _runners];
+            return false;
         }
     }
 
     private void StopAll()
     {
-        foreach ((_, VrrpRunner runner) in Runners())
+        _runner?.Dispose();
+        _runner = null;
+        foreach (VrrpLink link in _links.Values)
         {
-            runner.Dispose();
+            link.Dispose();
         }
 
-        lock (_runnersLock)
-        {
-            _runners.Clear();
-        }
-
+        _links.Clear();
         _given = [];
-    }
-
-    private VrrpRunner? Runner(Group group)
-    {
-        lock (_runnersLock)
-        {
-            return _runners.GetValueOrDefault((group.Model.Device, group.Model.Vlan));
-        }
     }
 
     private static async Task<VrrpGroupView?> Ask(Task<VrrpGroupView?> answer) =>
@@ -212,8 +200,8 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
 
     private VrrpGroupView? View(Group group, VrrpLoop loop)
     {
-        VrrpInstance? i = loop.Instances.FirstOrDefault(p => p.Member.Id == group.Id).Instance;
-        return i == null ? null : VrrpViews.Make(group.Model, i, loop, leases.IsOwned(group.Id));
+        (VrrpMember? member, VrrpInstance? instance) = loop.Instances.FirstOrDefault(p => p.Member.Id == group.Id);
+        return member == null ? null : VrrpViews.Make(group.Model, member, instance, loop, leases.IsOwned(group.Id));
     }
 
     private static VrrpGroupView Waiting(Group g) => new()
