@@ -48,6 +48,19 @@ public sealed class BadStateTests(ControlBed bed) : IClassFixture<ControlBed>
         { "/dataplane/memoryMiB", "0", null, "1 to 1048576" },
         { "/dataplane/mbufs", "0", null, "1 to 67108864" },
         { "/dataplane/flowsPerWorker", "1023", null, "1024 to 33554432" },
+        { "/dataplane/sourceAddresses", "-1", null, "0 to 1023" },
+        { "/dataplane/sourceAddresses", "1024", null, "0 to 1023" },
+        { "/services/0/sourcePool", "\"lan\"", null, "There is no source pool \"lan\"" },
+        { "/sourcePools", "[null]", "/sourcePools/0", "null" },
+        { "/sourcePools", Pool("a b", "172.16.58.200"), "/sourcePools/0/name", "1 to 15 letters" },
+        { "/sourcePools", Pool("lan"), "/sourcePools/0/addresses", "at least one" },
+        { "/sourcePools", Pool("lan", "172.16.58"), "/sourcePools/0/addresses/0", "not an IPv4 or IPv6 address" },
+        { "/sourcePools", Pool("lan", "203.0.113.9"), "/sourcePools/0/addresses/0", "no connected network" },
+        { "/sourcePools", Pool("lan", "172.16.58.2"), "/sourcePools/0/addresses/0", "own address" },
+        { "/sourcePools", Pool("lan", "172.16.58.1"), "/sourcePools/0/addresses/0", "is a VIP" },
+        { "/sourcePools", Pool("lan", "172.16.58.7"), "/sourcePools/0/addresses/0", "is a real server" },
+        { "/sourcePools", Pool("lan", "172.16.58.200", "172.16.58.200"), "/sourcePools/0/addresses/1", "in source pool \"lan\" already" },
+        { "/sourcePools", Pool("lan", [.. Enumerable.Range(200, 9).Select(n => $"172.16.58.{n}")]), null, "room for 8" },
         { "/dataplane/flowsPerWorker", "33554433", null, "1024 to 33554432" },
         { "/dataplane/snapshotSlotBytes", "1048575", null, "1048576 to 2147479552" },
         { "/dataplane/snapshotSlotBytes", "2147479553", null, "1048576 to 2147479552" },
@@ -104,10 +117,11 @@ public sealed class BadStateTests(ControlBed bed) : IClassFixture<ControlBed>
         { "/services/0/servers/0/address", "\"172.16.58.2\"", null, "own address of the director" },
         { "/services/0/servers/0/address", "\"fd16::7\"", null, "different families" },
         { "/services/0/servers/1/address", "\"172.16.58.7\"", null, "given twice" },
-        { "/services/0/servers/0/port", "8080", null, "only the method nat translates ports" },
+        { "/services/0/servers/0/port", "8080", null, "only the methods nat and fullnat translate ports" },
         { "/services/0/servers/0/weight", "-1", null, "0 to 65535" },
         { "/services/0/servers/0/weight", "65536", null, "0 to 65535" },
-        { "/services/0/servers/0/method", "\"fullnat\"", null, "allowed are dr" },
+        { "/services/0/servers/0/method", "\"fullnat\"", "/services/0/sourcePool", "there is none (/sourcePools)" },
+        { "/services/0/servers/0/method", "\"snat\"", null, "allowed are dr" },
         { "/services/1", """{"protocol":"tcp","address":"172.16.58.1","port":80}""", null, "also /services/0" },
         { "/vrrp/0", "null", null, "null" },
         { "/vrrp/0/name", "\"a name\"", null, "1 to 15 letters" },
@@ -155,6 +169,9 @@ public sealed class BadStateTests(ControlBed bed) : IClassFixture<ControlBed>
         { "/services/0/servers/1/a~1b", "1", "/services/0/servers/1/a~1b" },
         { "/services/1", """{"protocol":"tcp","port":80}""", "/services/1" },
     };
+
+    private static string Pool(string name, params string[] addresses) =>
+        $$"""[ { "name": "{{name}}", "addresses": [ {{string.Join(", ", addresses.Select(a => $"\"{a}\""))}} ] } ]""";
 
     [Theory]
     [MemberData(nameof(Values))]

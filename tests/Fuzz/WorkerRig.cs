@@ -15,7 +15,7 @@ public sealed unsafe class WorkerRig : IDisposable
     /// <summary>Entries of the ring to housekeeping, and bytes of a frame with room before it.</summary>
     public const int RingEntries = 64, BufferBytes = 4096;
 
-    private const int MbufBytes = 128, Flows = 8192, PortCount = 2;
+    private const int MbufBytes = 128, Flows = 8192, PortCount = 2, Sources = 2;
     [ThreadStatic] private static WorkerRig? t_current;
 
     private readonly List<nint> _memory = [];
@@ -37,6 +37,7 @@ public sealed unsafe class WorkerRig : IDisposable
         _mbufs = (byte*)Zeroed(MbufBytes * Limits.BurstMax);
         _worker->Engine.Flows4 = FlowTable4.Create(Zeroed(FlowTable4.MeasureBytes(Flows)), Flows);
         _worker->Engine.Flows6 = FlowTable6.Create(Zeroed(FlowTable6.MeasureBytes(Flows)), Flows);
+        _worker->Engine.Ports = LocalPorts.Create(Zeroed(LocalPorts.MeasureBytes(Sources, 1, State->Flows4, State->Flows6)), Sources, 0, 1, State->Flows4, State->Flows6);
         _worker->ToHousekeeping = PacketRing.Create(Zeroed(PacketRing.MeasureBytes(RingEntries)), RingEntries);
         _worker->FromHousekeeping = PacketRing.Create(Zeroed(PacketRing.MeasureBytes(RingEntries)), RingEntries);
         _worker->PortCount = PortCount;
@@ -48,7 +49,8 @@ public sealed unsafe class WorkerRig : IDisposable
         _worker->TxBurst = &Tx;
         _worker->FreeBulk = &Free;
         EngineState.Initialize(&_worker->Engine, (ulong*)(_region.Start + RegionLayout.NeighboursOffset), (ulong*)(_region.Start + RegionLayout.LeasesOffset),
-            (WorkerBlock*)Unsafe.AsPointer(ref _region.Worker(0)), (ServerCounters*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(_region.ServerCounters(0))), [mac, mac]);
+            (WorkerBlock*)Unsafe.AsPointer(ref _region.Worker(0)), (ServerCounters*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(_region.ServerCounters(0))),
+            (SourceCounters*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(_region.SourceCounters(0))), [mac, mac]);
         State->NowMs = State->SweepMs = 1_024_000;
         if (!_publisher.TryPublish(content, out _) || !_gate.TryAccept(out _))
         {

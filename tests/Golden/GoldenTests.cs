@@ -15,7 +15,7 @@ public sealed class GoldenTests
         [DropReason.TxFull] = "the device's", [DropReason.PuntRingFull] = "the rings'", [DropReason.InjectRingFull] = "the rings'", [DropReason.HandOverRingFull] = "the rings'",
         [DropReason.ExceptionPortFull] = "the kernel's", [DropReason.NoMbuf] = "the pool's", [DropReason.MultiSegment] = "the device's",
         [DropReason.VipNotOwned] = "tests/Unit/SlowPaths: needs a lease that has run out",
-        [DropReason.FlowTableFull] = "tests/Unit/Engine/NatTests: needs a full table", [DropReason.LastHopsFull] = "tests/Unit/Engine/NatTests: needs many routers",
+        [DropReason.NoLocalPort] = "tests/Unit/Engine/FullNatTests: needs 64,512 flows", [DropReason.FlowTableFull] = "tests/Unit/Engine/NatTests: needs a full table", [DropReason.LastHopsFull] = "tests/Unit/Engine/NatTests: needs many routers",
         [DropReason.NoSnapshot] = "tests/Process: before the first snapshot",
     };
 

@@ -37,7 +37,7 @@ public sealed class RealServerHost
             http {
               access_log off;
               keepalive_requests 1000000;
-              server { listen 80; listen [::]:80; default_type text/plain; location / { return 200 "{{Name}}\n"; } location /echo/ { return 200 "$uri"; } }
+              server { listen 80; listen [::]:80; default_type text/plain; location / { return 200 "{{Name}}\n"; } location /echo/ { return 200 "$uri"; } location = /client { return 200 "$remote_addr"; } }
             }
             """);
         Netns.Run($"nginx -e {_folder}/{Name}.error -c {path}");

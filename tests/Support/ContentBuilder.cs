@@ -129,6 +129,37 @@ public sealed class ContentBuilder
         return this;
     }
 
+    /// <summary>Adds source addresses and puts a server, added with its service, behind FullNAT with this port.</summary>
+    public ContentBuilder FullNat(int server, int port, params string[] sources)
+    {
+        ServerEntry entry = Content.Servers[server];
+        NextHopEntry hop = Content.NextHops[(int)entry.NextHop];
+        ref ServiceEntry service = ref CollectionsMarshal.AsSpan(Content.Services)[entry.Service];
+        service.TwoWay = 1;
+        (service.PoolFirst, service.PoolCount) = ((uint)Content.PoolMembers.Count, (uint)sources.Length);
+        foreach (string source in sources)
+        {
+            (ulong high, ulong low) = Words(source);
+            ushort slot = (ushort)Content.Sources.Count;
+            Content.Sources.Add(new SourceEntry { High = high, Low = low, IpVersion = hop.IpVersion, Valid = 1, Incarnation = 1 });
+            Content.PoolMembers.Add(slot);
+            if (hop.IpVersion == 4)
+            {
+                Content.LocalAddresses4.Add(new LocalAddress4Entry { Address = (uint)high, Kind = LocalAddressKind.Source, Interface = LocalAddress4Entry.AnyInterface, Source = slot });
+            }
+            else
+            {
+                Content.LocalAddresses6.Add(new LocalAddress6Entry { High = high, Low = low, Kind = LocalAddressKind.Source, Interface = LocalAddress4Entry.AnyInterface, Source = slot });
+            }
+        }
+
+        entry.Method = ForwardingMethod.FullNat;
+        entry.Target = (uint)Content.Targets.Count;
+        Content.Targets.Add(TargetEntry.Nat(service, hop.High, hop.Low, (ushort)IPAddress.HostToNetworkOrder((short)port)));
+        Content.Servers[server] = entry;
+        return this;
+    }
+
     /// <summary>Puts a server, added with its service, behind a tunnel from this own address.</summary>
     public ContentBuilder Tunnel(int server, string source)
     {

@@ -12,7 +12,10 @@ public sealed unsafe class EngineRig : IDisposable
 {
     private const int FrameBytes = 4096, HeadroomBytes = 128;
 
+    private const int Sources = 4;
+
     private readonly void* _state, _burst, _flows4, _flows6, _frames;
+    private void* _ports;
     private readonly SnapshotPublisher _publisher;
     private readonly SnapshotGate _gate;
 
@@ -36,9 +39,21 @@ public sealed unsafe class EngineRig : IDisposable
         fixed (ulong* leases = Region.Leases)
         fixed (WorkerBlock* block = &Region.Worker(0))
         fixed (ServerCounters* servers = Region.ServerCounters(0))
+        fixed (SourceCounters* sources = Region.SourceCounters(0))
         {
-            EngineState.Initialize(State, neighbours, leases, block, servers, portMacs.Length == 0 ? [ContentBuilder.Mac("02:00:00:00:00:01")] : portMacs);
+            EngineState.Initialize(State, neighbours, leases, block, servers, sources, portMacs.Length == 0 ? [ContentBuilder.Mac("02:00:00:00:00:01")] : portMacs);
         }
+
+        BeWorker(0, 1);
+    }
+
+    /// <summary>Makes it one of several workers. Before the first packet.</summary>
+    public void BeWorker(int index, int count)
+    {
+        NativeMemory.AlignedFree(_ports);
+        (State->WorkerIndex, State->WorkerCount) = ((uint)index, (uint)count);
+        _ports = Zeroed(LocalPorts.MeasureBytes(Sources, count, State->Flows4, State->Flows6));
+        State->Ports = LocalPorts.Create(_ports, Sources, index, count, State->Flows4, State->Flows6);
     }
 
     /// <summary>The region.</summary>
@@ -113,7 +128,7 @@ public sealed unsafe class EngineRig : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (nint memory in (ReadOnlySpan<nint>)[(nint)_state, (nint)_burst, (nint)_flows4, (nint)_flows6, (nint)_frames])
+        foreach (nint memory in (ReadOnlySpan<nint>)[(nint)_state, (nint)_burst, (nint)_flows4, (nint)_flows6, (nint)_frames, (nint)_ports])
         {
             NativeMemory.AlignedFree((void*)memory);
         }

@@ -57,6 +57,15 @@ public static class Frames
         return frame;
     }
 
+    /// <summary>The frame of an IP packet.</summary>
+    public static byte[] Of(byte[] ip, ulong destinationMac, ulong sourceMac, int vlan = 0)
+    {
+        int l2 = vlan == 0 ? 14 : 18;
+        byte[] frame = [.. new byte[l2], .. ip];
+        Ethernet(frame, destinationMac, sourceMac, vlan, ip[0] >> 4 == 4 ? 0x0800 : 0x86DD);
+        return frame;
+    }
+
     private static void Ethernet(byte[] frame, ulong destinationMac, ulong sourceMac, int vlan, int etherType)
     {
         BinaryPrimitives.WriteUInt64LittleEndian(frame, destinationMac);

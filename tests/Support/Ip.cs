@@ -45,6 +45,26 @@ public static class Ip
         return ip;
     }
 
+    /// <summary>A whole TCP or UDP packet with right checksums; five bytes of payload unless given.</summary>
+    public static byte[] Packet(byte protocol, string from, int fromPort, string to, int toPort, byte[]? payload = null, int ttl = 64, byte tcpFlags = 0x10)
+    {
+        payload ??= [1, 2, 3, 4, 5];
+        byte[] l4 = new byte[protocol == 6 ? 20 : 8];
+        BinaryPrimitives.WriteUInt16BigEndian(l4, (ushort)fromPort);
+        BinaryPrimitives.WriteUInt16BigEndian(l4.AsSpan(2), (ushort)toPort);
+        if (protocol == 6)
+        {
+            (l4[12], l4[13]) = (0x50, tcpFlags);
+        }
+        else
+        {
+            BinaryPrimitives.WriteUInt16BigEndian(l4.AsSpan(4), (ushort)(8 + payload.Length));
+        }
+
+        byte[] all = [.. l4, .. payload];
+        return Finish(to.Contains(':', StringComparison.Ordinal) ? V6(from, to, protocol, all, hopLimit: ttl) : V4(from, to, protocol, all, tos: 8, id: 99, dontFragment: true, ttl: ttl));
+    }
+
     /// <summary>Writes the header checksum of an IPv4 packet.</summary>
     public static byte[] Finish4(byte[] ip)
     {

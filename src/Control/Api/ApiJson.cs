@@ -27,6 +27,7 @@ namespace Forwarder.Api;
 [JsonSerializable(typeof(ConnectionList))]
 [JsonSerializable(typeof(DirectorEvent))]
 [JsonSerializable(typeof(IReadOnlyList<VrrpGroupView>))]
+[JsonSerializable(typeof(IReadOnlyList<SourcePoolView>))]
 [JsonSerializable(typeof(VrrpCommand))]
 [JsonSerializable(typeof(VrrpGroupSettings))]
 [JsonSerializable(typeof(Problem))]

@@ -15,6 +15,9 @@ public sealed record DesiredState
     /// <summary>Virtual services.</summary>
     public IReadOnlyList<VirtualService> Services { get; set; } = [];
 
+    /// <summary>Source addresses of FullNAT.</summary>
+    public IReadOnlyList<SourcePoolSettings> SourcePools { get; set; } = [];
+
     /// <summary>VRRP groups: VIPs that are shared with other directors.</summary>
     public IReadOnlyList<VrrpGroupSettings> Vrrp { get; set; } = [];
 }

@@ -6,12 +6,12 @@ public sealed record RealServer
     /// <summary>RIP, of the same family as the VIP; behind a tunnel it may be of the other one.</summary>
     public required string Address { get; init; }
 
-    /// <summary>Port; null or 0 = that of the service. Only NAT translates it: with other methods another value is refused.</summary>
+    /// <summary>Port; null or 0 = that of the service. Only NAT and FullNAT translate it: with other methods another value is refused.</summary>
     public int? Port { get; set; }
 
     /// <summary>Weight 0 to 65,535; 0 = no new flows.</summary>
     public int Weight { get; set; } = 1;
 
-    /// <summary>Forwarding method: "dr" (direct routing), "tunnel" (IPIP) or "nat" (masquerading).</summary>
+    /// <summary>Forwarding method: "dr" (direct routing), "tunnel" (IPIP), "nat" (masquerading) or "fullnat".</summary>
     public string Method { get; set; } = "dr";
 }

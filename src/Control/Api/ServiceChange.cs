@@ -8,4 +8,7 @@ public sealed record ServiceChange
 
     /// <summary>A prime from 251 to 655,373.</summary>
     public int? MaglevTableSize { get; set; }
+
+    /// <summary>Name of a pool of source addresses.</summary>
+    public string? SourcePool { get; set; }
 }

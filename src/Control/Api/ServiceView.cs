@@ -21,6 +21,9 @@ public sealed record ServiceView
     /// <summary>Entries of its Maglev table.</summary>
     public int MaglevTableSize { get; set; }
 
+    /// <summary>Pool of its FullNAT servers, if one is named.</summary>
+    public string? SourcePool { get; set; }
+
     /// <summary>Counters, real servers that were removed included.</summary>
     public TrafficView Traffic { get; set; } = new();
 

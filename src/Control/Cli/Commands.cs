@@ -25,6 +25,7 @@ public static class Commands
         root.Add(Show("status", "The director as a whole", "v1/status", Status));
         root.Add(Show("ports", "Ports and their link", "v1/ports", Ports));
         root.Add(Show("workers", "Forwarding workers", "v1/workers", Workers));
+        root.Add(Show("pools", "Source addresses of FullNAT and their local ports", "v1/source-pools", SourcePools));
         root.Add(Show("neighbours", "MAC addresses of real servers", "v1/neighbours", Neighbours));
         root.Add(Show("stats", "Counters, and packets lost by reason", "v1/counters", Stats));
         root.Add(Show("connections", "Flows (the first page; --json has the cursor of the next)", "v1/connections", Connections));
@@ -79,11 +80,12 @@ public static class Commands
         Option<string> scheduler = new("--scheduler", "-s") { Description = "wlc or mh (Maglev)", DefaultValueFactory = _ => "wlc" };
         Option<string?> newScheduler = new("--scheduler", "-s") { Description = "wlc or mh (Maglev)" };
         Option<int?> size = new("--maglev-table-size") { Description = "A prime from 251 to 655373" };
+        Option<string?> pool = new("--source-pool") { Description = "Source pool of its FullNAT servers" };
         Command service = new("service", "Virtual services");
         service.Add(Show("list", "All virtual services", "v1/services", ServiceList));
         service.Add(Action("show", "One virtual service", (api, p) => Console.WriteLine(api.GetText(ServicePath(p.GetValue(id)!))), id));
-        service.Add(Action("add", "Add a virtual service", (api, p) => Change(api, p, HttpMethod.Post, "v1/services", ApiClient.Json(NewService(p.GetValue(id)!, p.GetValue(scheduler)!, p.GetValue(size)), ApiJson.Default.VirtualService)), id, scheduler, size));
-        service.Add(Action("edit", "Change a virtual service", (api, p) => Change(api, p, HttpMethod.Patch, ServicePath(p.GetValue(id)!), ApiClient.Json(new ServiceChange { Scheduler = p.GetValue(newScheduler), MaglevTableSize = p.GetValue(size) }, ApiJson.Default.ServiceChange)), id, newScheduler, size));
+        service.Add(Action("add", "Add a virtual service", (api, p) => Change(api, p, HttpMethod.Post, "v1/services", ApiClient.Json(NewService(p.GetValue(id)!, p.GetValue(scheduler)!, p.GetValue(size), p.GetValue(pool)), ApiJson.Default.VirtualService)), id, scheduler, size, pool));
+        service.Add(Action("edit", "Change a virtual service", (api, p) => Change(api, p, HttpMethod.Patch, ServicePath(p.GetValue(id)!), ApiClient.Json(new ServiceChange { Scheduler = p.GetValue(newScheduler), MaglevTableSize = p.GetValue(size), SourcePool = p.GetValue(pool) }, ApiJson.Default.ServiceChange)), id, newScheduler, size, pool));
         service.Add(Action("delete", "Remove a virtual service", (api, p) => Change(api, p, HttpMethod.Delete, ServicePath(p.GetValue(id)!), null), id));
         return service;
     }
@@ -93,10 +95,13 @@ public static class Commands
         Argument<string> service = new("service") { Description = "Virtual service, for example tcp:172.16.58.1:80" };
         Argument<string> server = new("server") { Description = "Real server: its address, or address:port" };
         Option<int> weight = new("--weight", "-w") { Description = "0 to 65535; 0 = no new flows", DefaultValueFactory = _ => 1 };
+        Option<int?> newWeight = new("--weight", "-w") { Description = "0 to 65535; 0 = no new flows" };
+        Option<string> method = new("--method", "-m") { Description = "dr, tunnel, nat or fullnat", DefaultValueFactory = _ => "dr" };
+        Option<string?> newMethod = new("--method", "-m") { Description = "dr, tunnel, nat or fullnat" };
         Command command = new("server", "Real servers of a virtual service");
         command.Add(Action("list", "Real servers", (api, p) => PrintServers(api.Get(ServicePath(p.GetValue(service)!), ApiJson.Default.ServiceView)), service));
-        command.Add(Action("add", "Add a real server", (api, p) => Change(api, p, HttpMethod.Post, ServicePath(p.GetValue(service)!) + "/servers", ApiClient.Json(NewServer(p.GetValue(server)!, p.GetValue(weight)), ApiJson.Default.RealServer)), service, server, weight));
-        command.Add(Action("edit", "Change a real server's weight", (api, p) => Change(api, p, HttpMethod.Patch, ServerPath(p.GetValue(service)!, p.GetValue(server)!), ApiClient.Json(new RealServerChange { Weight = p.GetValue(weight) }, ApiJson.Default.RealServerChange)), service, server, weight));
+        command.Add(Action("add", "Add a real server", (api, p) => Change(api, p, HttpMethod.Post, ServicePath(p.GetValue(service)!) + "/servers", ApiClient.Json(NewServer(p.GetValue(server)!, p.GetValue(weight), p.GetValue(method)!), ApiJson.Default.RealServer)), service, server, weight, method));
+        command.Add(Action("edit", "Change a real server", (api, p) => Change(api, p, HttpMethod.Patch, ServerPath(p.GetValue(service)!, p.GetValue(server)!), ApiClient.Json(new RealServerChange { Weight = p.GetValue(newWeight), Method = p.GetValue(newMethod) }, ApiJson.Default.RealServerChange)), service, server, newWeight, newMethod));
         command.Add(Action("delete", "Remove a real server", (api, p) => Change(api, p, HttpMethod.Delete, ServerPath(p.GetValue(service)!, p.GetValue(server)!), null), service, server));
         return command;
     }
@@ -151,10 +156,10 @@ public static class Commands
         Console.WriteLine(parsed.GetValue(s_json) ? answer : $"Generation {result.Generation}{(result.Applied ? " is in force." : $": {result.Note}")}");
     }
 
-    private static VirtualService NewService(string id, string scheduler, int? size)
+    private static VirtualService NewService(string id, string scheduler, int? size, string? pool)
     {
         (string protocol, IPEndPoint end) = ServiceEndPoint(id);
-        return new VirtualService { Protocol = protocol, Address = end.Address.ToString(), Port = end.Port, Scheduler = scheduler, MaglevTableSize = size };
+        return new VirtualService { Protocol = protocol, Address = end.Address.ToString(), Port = end.Port, Scheduler = scheduler, MaglevTableSize = size, SourcePool = pool };
     }
 
     private static (string Protocol, IPEndPoint End) ServiceEndPoint(string id)
@@ -171,10 +176,10 @@ public static class Commands
         : AddressText.TryParseEndPoint(server, out IPEndPoint? end) ? (end.Address, end.Port)
         : throw new CliException($"{server} does not name a real server: 172.16.58.7, fd20::7, 172.16.58.7:80 or [fd20::7]:80 does.", CliException.Usage);
 
-    private static RealServer NewServer(string server, int weight)
+    private static RealServer NewServer(string server, int weight, string method)
     {
         (IPAddress address, int? port) = ServerEndPoint(server);
-        return new RealServer { Address = address.ToString(), Port = port, Weight = weight };
+        return new RealServer { Address = address.ToString(), Port = port, Weight = weight, Method = method };
     }
 
     private static string ServicePath(string id)
@@ -246,6 +251,9 @@ public static class Commands
 
     private static void Neighbours(string body) => Table.Print(Console.Out, ["NEIGHBOUR", "INTERFACE", "STATE", "MAC", "USED BY"],
         JsonSerializer.Deserialize(body, ApiJson.Default.IReadOnlyListNeighbourView)!.Select(n => (string[])[n.Address, n.Interface, n.State, n.Mac ?? "-", N(n.UsedBy.Count)]));
+
+    private static void SourcePools(string body) => Table.Print(Console.Out, ["POOL", "ADDRESS", "PORTS IN USE", "PORTS", "EXHAUSTED"],
+        JsonSerializer.Deserialize(body, ApiJson.Default.IReadOnlyListSourcePoolView)!.SelectMany(p => p.Addresses, (p, a) => (string[])[p.Name, a.Address, N(a.PortsInUse), N(a.Ports), N(p.Exhausted)]));
 
     private static void Stats(string body)
     {

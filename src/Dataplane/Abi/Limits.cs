@@ -30,6 +30,15 @@ public static class Limits
     /// <summary>Services that one address and port of a real server behind NAT serves: a reply is looked for in each.</summary>
     public const int NatServicesPerServerMax = 64;
 
+    /// <summary>Source addresses of FullNAT. A flow has 11 bits for the slot; slot 0 is never used.</summary>
+    public const int SourcesMax = 1_024;
+
+    /// <summary>Source addresses that a dataplane has room for unless told otherwise: each takes 0.8 MB over all workers together.</summary>
+    public const int SourcesDefault = 8;
+
+    /// <summary>First local port that FullNAT uses.</summary>
+    public const int SourcePortMin = 1_024;
+
     /// <summary>Next hops (neighbours that packets are sent to). Slot 0 is never used.</summary>
     public const int NextHopsMax = 131_072;
 

@@ -28,8 +28,11 @@ public unsafe struct EngineState
     public uint UsesHandOver;
     /// <summary>The worker's counters and drop reasons.</summary>
     public WorkerBlock* Block;
-    /// <summary>The worker's counters by server slot.</summary>
+    /// <summary>The worker's counters by server slot, and by source slot of FullNAT.</summary>
     public ServerCounters* Servers;
+    public SourceCounters* Sources;
+    /// <summary>Local ports of FullNAT.</summary>
+    public LocalPorts Ports;
     /// <summary>Time of this turn in ms; wraps.</summary>
     public uint NowMs;
     /// <summary>Identification of the last outer IPv4 header that was made.</summary>
@@ -49,7 +52,7 @@ public unsafe struct EngineState
     public fixed ulong PortMac[Limits.PortsMax];
 
     /// <summary>Sets up what does not change while the worker runs. Flow tables must be made already.</summary>
-    public static void Initialize(EngineState* state, ulong* neighbours, ulong* leases, WorkerBlock* block, ServerCounters* servers, ReadOnlySpan<ulong> portMacs, int workerIndex = 0, int workerCount = 1)
+    public static void Initialize(EngineState* state, ulong* neighbours, ulong* leases, WorkerBlock* block, ServerCounters* servers, SourceCounters* sources, ReadOnlySpan<ulong> portMacs, int workerIndex = 0, int workerCount = 1)
     {
         state->WorkerIndex = (uint)workerIndex;
         state->WorkerCount = (uint)workerCount;
@@ -57,6 +60,12 @@ public unsafe struct EngineState
         state->Leases = leases;
         state->Block = block;
         state->Servers = servers;
+        state->Sources = sources;
+        for (int source = 0; source < Limits.SourcesMax; source++)
+        {
+            sources[source].PortsInUse = 0;
+        }
+
         FlowStates.Fill(state->NextState);
         for (int port = 0; port < portMacs.Length; port++)
         {

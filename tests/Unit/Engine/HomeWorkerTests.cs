@@ -14,9 +14,9 @@ public sealed unsafe class HomeWorkerTests : IDisposable
 
     public HomeWorkerTests()
     {
-        for (uint worker = 0; worker < Workers; worker++)
+        for (int worker = 0; worker < Workers; worker++)
         {
-            (_workers[worker].State->WorkerIndex, _workers[worker].State->WorkerCount) = (worker, Workers);
+            _workers[worker].BeWorker(worker, Workers);
         }
     }
 

@@ -26,48 +26,21 @@ public sealed unsafe class NatTests : IDisposable
         _rig.ResolveAll(content.Content);
     }
 
-    private static byte[] Frame(byte[] ip, ulong destinationMac, ulong sourceMac, int vlan = 0)
-    {
-        byte[] macs = [.. BitConverter.GetBytes(destinationMac)[..6], .. BitConverter.GetBytes(sourceMac)[..6]];
-        byte[] tag = vlan == 0 ? [] : [0x81, 0, (byte)(vlan >> 8), (byte)vlan];
-        return [.. macs, .. tag, .. ip[0] >> 4 == 4 ? (byte[])[8, 0] : [0x86, 0xDD], .. ip];
-    }
-
-    /// <summary>A whole packet with right checksums, made without the engine.</summary>
-    private static byte[] Packet(bool v6, byte protocol, string from, int fromPort, string to, int toPort, byte[]? payload = null, int ttl = 64, byte tcpFlags = Wire.Ack)
-    {
-        payload ??= [1, 2, 3, 4, 5];
-        byte[] l4 = new byte[protocol == Wire.Tcp ? 20 : 8];
-        BinaryPrimitives.WriteUInt16BigEndian(l4, (ushort)fromPort);
-        BinaryPrimitives.WriteUInt16BigEndian(l4.AsSpan(2), (ushort)toPort);
-        if (protocol == Wire.Tcp)
-        {
-            (l4[12], l4[13]) = (0x50, tcpFlags);
-        }
-        else
-        {
-            BinaryPrimitives.WriteUInt16BigEndian(l4.AsSpan(4), (ushort)(8 + payload.Length));
-        }
-
-        byte[] all = [.. l4, .. payload];
-        return Ip.Finish(v6 ? Ip.V6(from, to, protocol, all, hopLimit: ttl) : Ip.V4(from, to, protocol, all, tos: 8, id: 99, dontFragment: true, ttl: ttl));
-    }
-
     private static byte[] Request(bool v6, byte protocol, byte[]? payload = null, int ttl = 64, byte tcpFlags = Wire.Ack) =>
-        Packet(v6, protocol, v6 ? Client6 : Client, ClientPort, v6 ? Vip6 : Vip, VipPort, payload, ttl, tcpFlags);
+        Ip.Packet(protocol, v6 ? Client6 : Client, ClientPort, v6 ? Vip6 : Vip, VipPort, payload, ttl, tcpFlags);
 
     private static byte[] Translated(bool v6, byte protocol, byte[]? payload = null, int ttl = 63) =>
-        Packet(v6, protocol, v6 ? Client6 : Client, ClientPort, v6 ? Rip6 : Rip, RipPort, payload, ttl);
+        Ip.Packet(protocol, v6 ? Client6 : Client, ClientPort, v6 ? Rip6 : Rip, RipPort, payload, ttl);
 
     private static byte[] Answer(bool v6, byte protocol, byte[]? payload = null, int ttl = 64, byte tcpFlags = Wire.Ack) =>
-        Packet(v6, protocol, v6 ? Rip6 : Rip, RipPort, v6 ? Client6 : Client, ClientPort, payload, ttl, tcpFlags);
+        Ip.Packet(protocol, v6 ? Rip6 : Rip, RipPort, v6 ? Client6 : Client, ClientPort, payload, ttl, tcpFlags);
 
     private static byte[] TranslatedAnswer(bool v6, byte protocol, byte[]? payload = null, int ttl = 63, byte tcpFlags = Wire.Ack) =>
-        Packet(v6, protocol, v6 ? Vip6 : Vip, VipPort, v6 ? Client6 : Client, ClientPort, payload, ttl, tcpFlags);
+        Ip.Packet(protocol, v6 ? Vip6 : Vip, VipPort, v6 ? Client6 : Client, ClientPort, payload, ttl, tcpFlags);
 
-    private void FromClient(byte[] ip, int port = 1, int vlan = 0) => _rig.Run(port, Frame(ip, port == 0 ? OwnMac : OwnMac + (1UL << 40), RouterMac, vlan));
+    private void FromClient(byte[] ip, int port = 1, int vlan = 0) => _rig.Run(port, Frames.Of(ip, port == 0 ? OwnMac : OwnMac + (1UL << 40), RouterMac, vlan));
 
-    private void FromServer(byte[] ip, int vlan = 0) => _rig.Run(0, Frame(ip, OwnMac, ServerMac, vlan));
+    private void FromServer(byte[] ip, int vlan = 0) => _rig.Run(0, Frames.Of(ip, OwnMac, ServerMac, vlan));
 
     private void Forwarded(int egress, ulong to, byte[] expected, int l2 = 14)
     {
@@ -186,8 +159,8 @@ public sealed unsafe class NatTests : IDisposable
         Service(v6: false, Wire.Udp);
         for (int n = 1; n <= 500; n++)
         {
-            byte[] ip = Packet(false, Wire.Udp, Client, n, Vip, VipPort);
-            _rig.Run(1, Frame(ip, OwnMac + (1UL << 40), RouterMac + ((ulong)n << 16)));
+            byte[] ip = Ip.Packet(Wire.Udp, Client, n, Vip, VipPort);
+            _rig.Run(1, Frames.Of(ip, OwnMac + (1UL << 40), RouterMac + ((ulong)n << 16)));
             Assert.Equal(Verdict.Forward, _rig.Burst->VerdictOf(0));
         }
 
@@ -224,7 +197,7 @@ public sealed unsafe class NatTests : IDisposable
         int refused = 0;
         for (int n = 1; n <= 20_000 && refused == 0; n++)
         {
-            _rig.Run(1, Frame(Packet(false, Wire.Udp, $"192.0.2.{n % 250}", n, Vip, VipPort), OwnMac + (1UL << 40), RouterMac));
+            _rig.Run(1, Frames.Of(Ip.Packet(Wire.Udp, $"192.0.2.{n % 250}", n, Vip, VipPort), OwnMac + (1UL << 40), RouterMac));
             refused += _rig.Burst->VerdictOf(0) == Verdict.Drop && (DropReason)_rig.Burst->Reason[0] == DropReason.FlowTableFull ? 1 : 0;
         }
 
@@ -238,11 +211,11 @@ public sealed unsafe class NatTests : IDisposable
         FromServer(Answer(false, Wire.Tcp));
         Assert.Equal(Verdict.Punt, _rig.Burst->VerdictOf(0));
         FromClient(Request(false, Wire.Tcp));
-        FromServer(Packet(false, Wire.Tcp, Rip, 22, Client, ClientPort));
+        FromServer(Ip.Packet(Wire.Tcp, Rip, 22, Client, ClientPort));
         Assert.Equal(Verdict.Punt, _rig.Burst->VerdictOf(0));
-        FromServer(Packet(false, Wire.Tcp, Rip, RipPort, Client, ClientPort + 1));
+        FromServer(Ip.Packet(Wire.Tcp, Rip, RipPort, Client, ClientPort + 1));
         Assert.Equal(Verdict.Punt, _rig.Burst->VerdictOf(0));
-        FromServer(Packet(false, Wire.Tcp, Rip, RipPort, Vip, 99));
+        FromServer(Ip.Packet(Wire.Tcp, Rip, RipPort, Vip, 99));
         Assert.Equal(DropReason.NoService, (DropReason)_rig.Burst->Reason[0]);
         _rig.State->NowMs += 1_000_000;
         FromServer(Answer(false, Wire.Tcp));
@@ -270,13 +243,13 @@ public sealed unsafe class NatTests : IDisposable
         string client = v6 ? Client6 : Client, rip = v6 ? Rip6 : Rip;
         for (int n = 0; n < 60; n++)
         {
-            FromClient(Packet(v6, Wire.Tcp, client, 1000 + n, vips[n % 3], VipPort));
+            FromClient(Ip.Packet(Wire.Tcp, client, 1000 + n, vips[n % 3], VipPort));
         }
 
         for (int n = 0; n < 60; n++)
         {
-            FromServer(Packet(v6, Wire.Tcp, rip, RipPort, client, 1000 + n));
-            Forwarded(1, RouterMac, Packet(v6, Wire.Tcp, vips[n % 3], VipPort, client, 1000 + n, ttl: 63));
+            FromServer(Ip.Packet(Wire.Tcp, rip, RipPort, client, 1000 + n));
+            Forwarded(1, RouterMac, Ip.Packet(Wire.Tcp, vips[n % 3], VipPort, client, 1000 + n, ttl: 63));
         }
     }
 
@@ -405,7 +378,7 @@ public sealed unsafe class NatTests : IDisposable
         Service(v6: false, Wire.Udp);
         FromClient(Request(false, Wire.Udp));
         byte[] quoted = TranslatedAnswer(false, Wire.Udp);
-        byte[] otherPort = Packet(false, Wire.Udp, Vip, VipPort, Client, ClientPort + 1);
+        byte[] otherPort = Ip.Packet(Wire.Udp, Vip, VipPort, Client, ClientPort + 1);
         foreach (byte[] q in (byte[][])[quoted[..27], otherPort, [.. quoted[..9], 6, .. quoted[10..]], [0x46, .. quoted[1..]], [.. quoted[..6], 0, 1, .. quoted[8..]], []])
         {
             FromClient(Error(false, "198.51.100.1", Vip, q));

@@ -59,9 +59,9 @@ public sealed class IpvsadmListing(TextWriter output)
         }
     }
 
-    private static string Forward(string method) => method switch { "tunnel" => "Tunnel", "nat" => "Masq", _ => "Route" };
+    private static string Forward(string method) => method switch { "tunnel" => "Tunnel", "nat" => "Masq", "fullnat" => "FullNat", _ => "Route" };
 
-    private static string Option(string method) => method switch { "tunnel" => "-i", "nat" => "-m", _ => "-g" };
+    private static string Option(string method) => method switch { "tunnel" => "-i", "nat" => "-m", "fullnat" => "-b", _ => "-g" };
 
     // Direct routing: what the servers answer does not pass the director, so the Out columns are 0, as with LVS.
     private static string Traffic(TrafficView t, IpvsadmOptions o)

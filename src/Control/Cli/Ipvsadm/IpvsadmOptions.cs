@@ -11,7 +11,7 @@ public sealed class IpvsadmOptions
     {
         ["add-service"] = 'A', ["edit-service"] = 'E', ["delete-service"] = 'D', ["clear"] = 'C', ["restore"] = 'R', ["save"] = 'S', ["add-server"] = 'a', ["edit-server"] = 'e',
         ["delete-server"] = 'd', ["list"] = 'L', ["zero"] = 'Z', ["tcp-service"] = 't', ["udp-service"] = 'u', ["fwmark-service"] = 'f', ["scheduler"] = 's', ["real-server"] = 'r',
-        ["gatewaying"] = 'g', ["ipip"] = 'i', ["masquerading"] = 'm', ["weight"] = 'w', ["persistent"] = 'p', ["numeric"] = 'n', ["connection"] = 'c', ["help"] = 'h', ["version"] = 'v',
+        ["gatewaying"] = 'g', ["ipip"] = 'i', ["masquerading"] = 'm', ["fullnat"] = 'b', ["weight"] = 'w', ["persistent"] = 'p', ["numeric"] = 'n', ["connection"] = 'c', ["help"] = 'h', ["version"] = 'v',
         ["stats"] = '1', ["rate"] = '2', ["exact"] = '3', ["timeout"] = '4', ["set"] = '5', ["sctp-service"] = '6', ["daemon"] = '7', ["sort"] = '8', ["nosort"] = '9', ["thresholds"] = '0',
     };
 
@@ -19,7 +19,7 @@ public sealed class IpvsadmOptions
 
     private static readonly Dictionary<char, string> s_allowed = new()
     {
-        ['A'] = "tus", ['E'] = "tus", ['D'] = "tu", ['C'] = "", ['R'] = "", ['S'] = "n", ['a'] = "turgimw", ['e'] = "turgimw", ['d'] = "tur", ['Z'] = "tu", ['5'] = "", ['L'] = "tucn123489",
+        ['A'] = "tus", ['E'] = "tus", ['D'] = "tu", ['C'] = "", ['R'] = "", ['S'] = "n", ['a'] = "turgimbw", ['e'] = "turgimbw", ['d'] = "tur", ['Z'] = "tu", ['5'] = "", ['L'] = "tucn123489",
     };
 
     private readonly List<(char Option, string Shown)> _given = [];
@@ -37,7 +37,7 @@ public sealed class IpvsadmOptions
     public string? Scheduler { get; private set; }
     public int? Weight { get; private set; }
 
-    /// <summary>"dr", "tunnel" or "nat"; null if no method was given, which means dr.</summary>
+    /// <summary>"dr", "tunnel", "nat" or "fullnat"; null if no method was given, which means dr.</summary>
     public string? Method { get; private set; }
     public bool Numeric { get; private set; }
     public bool Connections { get; private set; }
@@ -89,7 +89,7 @@ public sealed class IpvsadmOptions
     {
         if (Unsupported.Contains(option, StringComparison.Ordinal))
         {
-            throw new CliException($"ipvsadm: {shown} is not available in this release of Forwarder; direct routing (-g), tunnel (-i) and masquerading (-m) for tcp (-t) and udp (-u) services are.", CliException.Usage);
+            throw new CliException($"ipvsadm: {shown} is not available in this release of Forwarder; direct routing (-g), tunnel (-i), masquerading (-m) and FullNAT (-b) for tcp (-t) and udp (-u) services are.", CliException.Usage);
         }
 
         if (Commands.Contains(option, StringComparison.Ordinal) && Command == 0)
@@ -120,10 +120,11 @@ public sealed class IpvsadmOptions
             case 'r': Server = EndPoint(value!, shown); break;
             case 's': Scheduler = value; break;
             case 'w': Weight = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int weight) ? weight : throw new CliException("illegal weight specified", CliException.Usage); break;
-            case 'g' or 'i' or 'm' when Method != null: throw new CliException("multiple packet-forwarding methods specified", CliException.Usage);
+            case 'g' or 'i' or 'm' or 'b' when Method != null: throw new CliException("multiple packet-forwarding methods specified", CliException.Usage);
             case 'g': Method = "dr"; break;
             case 'i': Method = "tunnel"; break;
             case 'm': Method = "nat"; break;
+            case 'b': Method = "fullnat"; break; // as DPVS's ipvsadm has it
             case 'n': Numeric = true; break;
             case 'c': Connections = true; break;
             case '1': Stats = true; break;

@@ -64,7 +64,7 @@ public static class Endpoints
         app.MapPatch("/v1/services/{id}", async (string id, HttpRequest request, DirectorState state) =>
         {
             ServiceChange change = await ReadAsync(request, ApiJson.Default.ServiceChange);
-            return Json(await state.ChangeAsync(s => Edits.EditService(s, id, v => v with { Scheduler = change.Scheduler ?? v.Scheduler, MaglevTableSize = change.MaglevTableSize ?? v.MaglevTableSize })));
+            return Json(await state.ChangeAsync(s => Edits.EditService(s, id, v => v with { Scheduler = change.Scheduler ?? v.Scheduler, MaglevTableSize = change.MaglevTableSize ?? v.MaglevTableSize, SourcePool = change.SourcePool ?? v.SourcePool })));
         }).Named("changeService", "Changes a virtual service; its real servers stay").Takes<ServiceChange>().Changes().Refuses(StatusCodes.Status404NotFound);
         app.MapDelete("/v1/services/{id}", async (string id, DirectorState state) => Json(await state.ChangeAsync(s => Edits.RemoveService(s, id))))
             .Named("removeService", "Removes a virtual service").Changes().Refuses(StatusCodes.Status404NotFound);
@@ -127,6 +127,7 @@ public static class Endpoints
         app.MapGet("/v1/ports", (Views views) => Results.Json(views.Ports(), ApiJson.Default.IReadOnlyListPortView)).Named("listPorts", "DPDK ports with statistics").Produces<IReadOnlyList<PortView>>();
         app.MapGet("/v1/workers", (Views views) => Results.Json(views.Workers(), ApiJson.Default.IReadOnlyListWorkerView)).Named("listWorkers", "Workers with flows and counters").Produces<IReadOnlyList<WorkerView>>();
         app.MapGet("/v1/neighbours", (Views views) => Results.Json(views.Neighbours(), ApiJson.Default.IReadOnlyListNeighbourView)).Named("listNeighbours", "MAC addresses of next hops").Produces<IReadOnlyList<NeighbourView>>();
+        app.MapGet("/v1/source-pools", (Views views) => Results.Json(views.SourcePools(), ApiJson.Default.IReadOnlyListSourcePoolView)).Named("listSourcePools", "Source addresses of FullNAT and their local ports").Produces<IReadOnlyList<SourcePoolView>>();
         app.MapGet("/v1/counters", (Views views) => Results.Json(views.Counters(), ApiJson.Default.CountersView)).Named("getCounters", "Packets, slow path, drops by reason").Produces<CountersView>();
         app.MapPost("/v1/counters/zero", (string? service, Views views) =>
         {

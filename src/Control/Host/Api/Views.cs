@@ -111,6 +111,36 @@ public sealed class Views(DirectorState state, SnapshotCompiler compiler, Datapl
         return new CountersView { Workers = workers, SlowPath = slowPath, Drops = drops };
     }
 
+    /// <summary>Pools of source addresses.</summary>
+    public IReadOnlyList<SourcePoolView> SourcePools()
+    {
+        Region? region = supervisor.Region;
+        return [.. (state.Current.Model?.SourcePools ?? []).Select(pool =>
+        {
+            SourceCounters[] counted = [.. pool.Addresses.Select(a => CountersOf(region, a))];
+            return new SourcePoolView
+            {
+                Name = pool.Name, Exhausted = counted.Aggregate(0UL, (sum, c) => sum + c.Exhausted),
+                Addresses = [.. pool.Addresses.Select((a, i) => new SourceAddressView { Address = a.ToString(), PortsInUse = counted[i].PortsInUse, Ports = 2 * (ushort.MaxValue + 1 - Limits.SourcePortMin) })],
+            };
+        })];
+    }
+
+    private SourceCounters CountersOf(Region? region, IPAddress address)
+    {
+        SourceCounters sum = default;
+        if (region != null && compiler.Sources.TryFind(address, out int slot))
+        {
+            for (int worker = 0; worker < region.Layout.WorkerCount; worker++)
+            {
+                SourceCounters counted = region.SourceCounters(worker)[slot];
+                (sum.PortsInUse, sum.Exhausted) = (sum.PortsInUse + counted.PortsInUse, sum.Exhausted + counted.Exhausted);
+            }
+        }
+
+        return sum;
+    }
+
     /// <summary>Starts the counters of a service's servers, or of all, from 0.</summary>
     public void Zero(string? id)
     {
@@ -133,7 +163,7 @@ public sealed class Views(DirectorState state, SnapshotCompiler compiler, Datapl
         return new ServiceView
         {
             Id = service.Key.ToString(), Protocol = service.Key.Protocol == 6 ? "tcp" : "udp", Address = service.Key.Address.ToString(), Port = service.Key.Port,
-            Scheduler = service.Scheduler == Scheduler.Wlc ? "wlc" : "mh", MaglevTableSize = service.MaglevTableSize, Servers = servers,
+            Scheduler = service.Scheduler == Scheduler.Wlc ? "wlc" : "mh", MaglevTableSize = service.MaglevTableSize, SourcePool = service.SourcePool, Servers = servers,
             Traffic = new TrafficView
             {
                 Connections = servers.Sum(s => s.Traffic.Connections), Packets = servers.Sum(s => s.Traffic.Packets), Bytes = servers.Sum(s => s.Traffic.Bytes),

@@ -38,6 +38,9 @@ public sealed class SlotAllocator<TKey>(int capacity)
         }
     }
 
+    /// <summary>Slots, slot 0 included.</summary>
+    public int Capacity { get; set; } = capacity;
+
     /// <summary>Called with a slot that gets a new user.</summary>
     public Action<int>? Reassigned { get; set; }
 
@@ -66,7 +69,7 @@ public sealed class SlotAllocator<TKey>(int capacity)
             _restingOrder.Remove(node);
             slot = node.Value.Slot;
         }
-        else if (_incarnations.Count < capacity)
+        else if (_incarnations.Count < Capacity)
         {
             slot = _incarnations.Count;
             _incarnations.Add(1);
@@ -86,7 +89,7 @@ public sealed class SlotAllocator<TKey>(int capacity)
         }
         else
         {
-            throw new InvalidOperationException($"All {capacity - 1} slots are in use.");
+            throw new InvalidOperationException($"All {Capacity - 1} slots are in use.");
         }
 
         _slots.Add(key, slot);
@@ -101,7 +104,7 @@ public sealed class SlotAllocator<TKey>(int capacity)
     {
         lock (_lock)
         {
-            for (int slot = _incarnations.Count; slot < Math.Min(count, capacity); slot++)
+            for (int slot = _incarnations.Count; slot < Math.Min(count, Capacity); slot++)
             {
                 _incarnations.Add(incarnation(slot));
                 if (used.TryGetValue(slot, out TKey? key))

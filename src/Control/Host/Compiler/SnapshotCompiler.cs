@@ -31,6 +31,9 @@ public sealed class SnapshotCompiler
     /// <summary>Slots of next hops.</summary>
     public SlotAllocator<(int Interface, IPAddress Address)> NextHops { get; } = new(Limits.NextHopsMax);
 
+    /// <summary>Slots of source addresses of FullNAT; as many as the dataplane has room for.</summary>
+    public SlotAllocator<IPAddress> Sources { get; private set; } = new(Limits.SourcesMax);
+
     /// <summary>Numbers of VRRP groups.</summary>
     public SlotAllocator<VrrpGroupKey> VrrpGroups { get; } = new(Limits.VrrpGroupsMax);
 
@@ -52,6 +55,7 @@ public sealed class SnapshotCompiler
         int count = Math.Max(content.Servers.Count, Array.FindLastIndex(seen, i => i != 0) + 1);
         Services.Restore(content.Services.Count, services, _ => 1);
         NextHops.Restore(content.NextHops.Count, hops, _ => 1);
+        Sources.Restore(content.Sources.Count, Used(content.Sources, s => s.Valid != 0, s => Address(s.High, s.Low, s.IpVersion)), slot => content.Sources[slot].Incarnation);
         Servers.Restore(count, servers, slot => servers.ContainsKey(slot) ? content.Servers[slot].Incarnation : seen[slot]);
     }
 
@@ -75,15 +79,51 @@ public sealed class SnapshotCompiler
             AddLocal(content, vip, LocalAddressKind.Vip, LocalAddress4Entry.AnyInterface, governed.GetValueOrDefault(vip));
         }
 
+        Dictionary<(string Pool, byte IpVersion), (uint First, uint Count)> pools = AddSources(model, content);
         content.Servers.EnsureCapacity(Servers.Count);
         content.MaglevTables.EnsureCapacity(model.Services.Count);
         foreach (ServiceModel service in model.Services)
         {
-            AddService(service, _compiled[service], governed.GetValueOrDefault(service.Key.Address), content);
+            AddService(service, _compiled[service], governed.GetValueOrDefault(service.Key.Address), service.UsesSourcePool ? pools[(model.PoolOf(service)!.Name, _compiled[service].Entry.IpVersion)] : default, content);
         }
 
         _nextHops.AddTo(content);
         return content;
+    }
+
+    /// <summary>Source addresses, and where the pools of each family are.</summary>
+    private Dictionary<(string Pool, byte IpVersion), (uint First, uint Count)> AddSources(DirectorModel model, SnapshotContent content)
+    {
+        if (Sources.Count > model.SourceAddressesMax + 1)
+        {
+            Sources = new SlotAllocator<IPAddress>(Limits.SourcesMax);   // the dataplane was started anew with less room
+        }
+
+        Sources.Capacity = model.SourceAddressesMax + 1;
+        HashSet<IPAddress> wanted = [.. model.SourcePools.SelectMany(p => p.Addresses)];
+        foreach ((IPAddress gone, _) in Sources.Used.Where(u => !wanted.Contains(u.Key)))
+        {
+            Sources.Free(gone);
+        }
+
+        Dictionary<(string, byte), (uint, uint)> places = [];
+        foreach (SourcePoolModel pool in model.SourcePools)
+        {
+            foreach (IGrouping<byte, IPAddress> family in pool.Addresses.GroupBy(a => (byte)(a.AddressFamily == AddressFamily.InterNetwork ? 4 : 6)))
+            {
+                places.Add((pool.Name, family.Key), ((uint)content.PoolMembers.Count, (uint)family.Count()));
+                foreach (IPAddress address in family)
+                {
+                    int slot = Sources.Take(address);
+                    (ulong high, ulong low) = Words(address);
+                    content.Sources.Put(slot, new SourceEntry { High = high, Low = low, IpVersion = family.Key, Valid = 1, Incarnation = Sources.Incarnation(slot) });
+                    content.PoolMembers.Add((ushort)slot);
+                    AddLocal(content, address, LocalAddressKind.Source, LocalAddress4Entry.AnyInterface, source: (ushort)slot);
+                }
+            }
+        }
+
+        return places;
     }
 
     /// <summary>The number of the group of each VIP that has one.</summary>
@@ -180,6 +220,9 @@ public sealed class SnapshotCompiler
         _content.Targets.Add(default);
         _content.ServerKeys4.Clear();
         _content.ServerKeys6.Clear();
+        _content.Sources.Clear();
+        _content.Sources.Add(default);
+        _content.PoolMembers.Clear();
         _content.MaglevTables.Clear();
         return _content;
     }
@@ -201,16 +244,16 @@ public sealed class SnapshotCompiler
         }
     }
 
-    private static void AddLocal(SnapshotContent content, IPAddress address, LocalAddressKind kind, ushort interfaceId, ushort vrrpGroup = 0)
+    private static void AddLocal(SnapshotContent content, IPAddress address, LocalAddressKind kind, ushort interfaceId, ushort vrrpGroup = 0, ushort source = 0)
     {
         (ulong high, ulong low) = Words(address);
         if (address.AddressFamily == AddressFamily.InterNetwork)
         {
-            content.LocalAddresses4.Add(new LocalAddress4Entry { Address = (uint)high, Kind = kind, Interface = interfaceId, VrrpGroup = vrrpGroup });
+            content.LocalAddresses4.Add(new LocalAddress4Entry { Address = (uint)high, Kind = kind, Interface = interfaceId, VrrpGroup = vrrpGroup, Source = source });
         }
         else
         {
-            content.LocalAddresses6.Add(new LocalAddress6Entry { High = high, Low = low, Kind = kind, Interface = interfaceId, VrrpGroup = vrrpGroup });
+            content.LocalAddresses6.Add(new LocalAddress6Entry { High = high, Low = low, Kind = kind, Interface = interfaceId, VrrpGroup = vrrpGroup, Source = source });
         }
     }
 
@@ -244,7 +287,7 @@ public sealed class SnapshotCompiler
         };
     }
 
-    private static void AddService(ServiceModel model, CompiledService service, ushort vrrpGroup, SnapshotContent content)
+    private static void AddService(ServiceModel model, CompiledService service, ushort vrrpGroup, (uint First, uint Count) pool, SnapshotContent content)
     {
         ServiceEntry entry = service.Entry;
         if (entry.IpVersion == 4)
@@ -258,6 +301,7 @@ public sealed class SnapshotCompiler
 
         entry.MembersFirst = (uint)content.Members.Count;
         entry.VrrpGroup = vrrpGroup;
+        (entry.PoolFirst, entry.PoolCount) = pool;
         content.Services.Put(service.Slot, entry);
         content.Members.AddRange(service.ServerSlots.AsSpan());
         AddServers(model, service, content);
@@ -280,9 +324,13 @@ public sealed class SnapshotCompiler
             }
 
             content.Servers.Put((int)service.ServerSlots[i], server);
-            if (server.Method == ForwardingMethod.Nat)
+            if (server.Method is ForwardingMethod.Nat or ForwardingMethod.FullNat)
             {
                 CollectionsMarshal.AsSpan(content.Services)[service.Slot].TwoWay = 1;
+            }
+
+            if (server.Method == ForwardingMethod.Nat)
+            {
                 AddServerKey(model.Servers[i], model.Key.Protocol, (int)service.ServerSlots[i], content);
             }
         }
@@ -296,7 +344,7 @@ public sealed class SnapshotCompiler
     {
         (ulong high, ulong low) = Words(server.Address);
         (ulong sourceHigh, ulong sourceLow) = Words(server.Source);
-        return server.Method == ForwardingMethod.Nat
+        return server.Method != ForwardingMethod.Tunnel
             ? TargetEntry.Nat(service, high, low, NetworkPort(server.Port))
             : TargetEntry.Tunnel((byte)(server.Address.AddressFamily == AddressFamily.InterNetwork ? 4 : 6), high, low, sourceHigh, sourceLow);
     }
@@ -318,7 +366,7 @@ public sealed class SnapshotCompiler
     private static ushort NetworkPort(int port) => (ushort)IPAddress.HostToNetworkOrder((short)port);
 
     private static int PortOf(in ServerEntry server, SnapshotContent content, ServiceKey service) =>
-        server.Method == ForwardingMethod.Nat ? (ushort)IPAddress.NetworkToHostOrder((short)content.Targets[(int)server.Target].Port) : service.Port;
+        server.Method is ForwardingMethod.Nat or ForwardingMethod.FullNat ? (ushort)IPAddress.NetworkToHostOrder((short)content.Targets[(int)server.Target].Port) : service.Port;
 
     private static Dictionary<int, TKey> Used<TEntry, TKey>(List<TEntry> entries, Func<TEntry, bool> isUsed, Func<TEntry, TKey> key) =>
         Enumerable.Range(1, Math.Max(0, entries.Count - 1)).Where(slot => isUsed(entries[slot])).ToDictionary(slot => slot, slot => key(entries[slot]));

@@ -47,7 +47,12 @@ public static class ModelBuilder
 
         Demand(servers < Limits.ServersMax, "/services", $"{servers} real servers; at most {Limits.ServersMax - 1} are allowed.");
         CheckNat(services);
-        return new DirectorModel(interfaces, timeouts, services, VrrpModelBuilder.Groups(state, interfaces));
+        DirectorModel model = new(interfaces, timeouts, services, VrrpModelBuilder.Groups(state, interfaces))
+        {
+            SourcePools = SourcePoolBuilder.Pools(state, interfaces, services), SourceAddressesMax = state.Dataplane.SourceAddresses,
+        };
+        SourcePoolBuilder.Check(model);
+        return model;
     }
 
     /// <summary>A reply of a server behind NAT is looked for in each service that the server has.</summary>
@@ -95,7 +100,7 @@ public static class ModelBuilder
             servers.Add(server);
         }
 
-        return new ServiceModel(new ServiceKey(protocol, vip, service.Port), SchedulerOf(service.Scheduler, $"{at}/scheduler"), size, servers);
+        return new ServiceModel(new ServiceKey(protocol, vip, service.Port), SchedulerOf(service.Scheduler, $"{at}/scheduler"), size, servers, service.SourcePool);
     }
 
     /// <summary>Scheduler by its name in the API.</summary>
@@ -115,7 +120,7 @@ public static class ModelBuilder
         Demand(server.Weight is >= 0 and <= Limits.WeightMax, $"{at}/weight", $"Weight {server.Weight} is out of range; allowed are 0 to {Limits.WeightMax}.");
         int port = server.Port is null or 0 ? servicePort : server.Port.Value;
         Demand(port is > 0 and <= ushort.MaxValue, $"{at}/port", $"Port {port} is out of range; allowed are 1 to 65535, or 0 for that of the service.");
-        Demand(port == servicePort || method == ForwardingMethod.Nat, $"{at}/port", $"Port {port} differs from the service's {servicePort}; only the method nat translates ports.");
+        Demand(port == servicePort || method is ForwardingMethod.Nat or ForwardingMethod.FullNat, $"{at}/port", $"Port {port} differs from the service's {servicePort}; only the methods nat and fullnat translate ports.");
         return Reached(new ServerModel(rip, port, server.Weight, 0, method, rip), vip, interfaces, at);
     }
 
@@ -151,7 +156,8 @@ public static class ModelBuilder
         "dr" => ForwardingMethod.DirectRouting,
         "tunnel" => ForwardingMethod.Tunnel,
         "nat" => ForwardingMethod.Nat,
-        _ => throw ApiException.Invalid(at, $"Forwarding method \"{name}\" is not available in this release; allowed are dr (direct routing, ipvsadm -g), tunnel (IPIP, ipvsadm -i) and nat (masquerading, ipvsadm -m)."),
+        "fullnat" => ForwardingMethod.FullNat,
+        _ => throw ApiException.Invalid(at, $"Forwarding method \"{name}\" is not available in this release; allowed are dr (direct routing, ipvsadm -g), tunnel (IPIP, ipvsadm -i), nat (masquerading, ipvsadm -m) and fullnat (source address from a pool, -b)."),
     };
 
     private static List<InterfaceModel> Interfaces(DesiredState state)
@@ -229,6 +235,7 @@ public static class ModelBuilder
         Range(dataplane.MemoryMiB ?? 1, 1, MemoryMiBMax, "/dataplane/memoryMiB", "Memory");
         Range(dataplane.Mbufs ?? 1, 1, MbufsMax, "/dataplane/mbufs", "Number of mbufs");
         Range(dataplane.FlowsPerWorker, Limits.FlowsPerWorkerMin, Limits.FlowsPerWorkerMax, "/dataplane/flowsPerWorker", "Number of flows");
+        Range(dataplane.SourceAddresses, 0, Limits.SourcesMax - 1, "/dataplane/sourceAddresses", "Number of source addresses");
         Demand(dataplane.Hugepages is "auto" or "required" or "never", "/dataplane/hugepages", $"\"{dataplane.Hugepages}\" is not known; allowed are auto, required and never.");
         Demand(dataplane.Idle is "auto" or "spin" or "backoff", "/dataplane/idle", $"\"{dataplane.Idle}\" is not known; allowed are auto, spin and backoff.");
         Range(dataplane.SnapshotSlotBytes ?? Limits.SnapshotSlotBytesDefault, Limits.SnapshotSlotBytesMin, Limits.SnapshotSlotBytesMax, "/dataplane/snapshotSlotBytes", "Size of a snapshot slot");

@@ -45,14 +45,26 @@ public sealed record ServerModel(IPAddress Address, int Port, int Weight, int In
     public ServerKey KeyIn(ServiceKey service) => new(service, Address, Port);
 
     /// <summary>Method by its name in the API.</summary>
-    public string MethodName => Method switch { ForwardingMethod.Tunnel => "tunnel", ForwardingMethod.Nat => "nat", _ => "dr" };
+    public string MethodName => Method switch { ForwardingMethod.Tunnel => "tunnel", ForwardingMethod.Nat => "nat", ForwardingMethod.FullNat => "fullnat", _ => "dr" };
 
     /// <summary>Id in paths.</summary>
     public string Id => new IPEndPoint(Address, Port).ToString();
 }
 
 /// <summary>A validated virtual service.</summary>
-public sealed record ServiceModel(ServiceKey Key, Scheduler Scheduler, int MaglevTableSize, IReadOnlyList<ServerModel> Servers);
+/// <param name="Key">What names it.</param>
+/// <param name="Scheduler">Scheduler of new flows.</param>
+/// <param name="MaglevTableSize">Entries of its Maglev table.</param>
+/// <param name="Servers">Real servers, in the state's order.</param>
+/// <param name="SourcePool">Pool of its FullNAT servers; null = the only one.</param>
+public sealed record ServiceModel(ServiceKey Key, Scheduler Scheduler, int MaglevTableSize, IReadOnlyList<ServerModel> Servers, string? SourcePool = null)
+{
+    /// <summary>Whether it needs a pool.</summary>
+    public bool UsesSourcePool { get; } = Servers.Any(s => s.Method == ForwardingMethod.FullNat);
+}
+
+/// <summary>A validated pool of source addresses.</summary>
+public sealed record SourcePoolModel(string Name, IReadOnlyList<IPAddress> Addresses);
 
 /// <summary>The whole desired state, validated.</summary>
 /// <param name="Interfaces">Interfaces, in the state's order.</param>
@@ -61,6 +73,17 @@ public sealed record ServiceModel(ServiceKey Key, Scheduler Scheduler, int Magle
 /// <param name="VrrpGroups">VRRP groups, in the state's order.</param>
 public sealed record DirectorModel(IReadOnlyList<InterfaceModel> Interfaces, FlowTimeouts Timeouts, IReadOnlyList<ServiceModel> Services, IReadOnlyList<VrrpGroupModel> VrrpGroups)
 {
+    /// <summary>Pools of source addresses, in the state's order.</summary>
+    public IReadOnlyList<SourcePoolModel> SourcePools { get; init; } = [];
+
+    /// <summary>Source addresses that the dataplane has room for.</summary>
+    public int SourceAddressesMax { get; init; } = Limits.SourcesDefault;
+
+    /// <summary>The pool of a service that needs one.</summary>
+    public SourcePoolModel? PoolOf(ServiceModel service) => service.SourcePool == null
+        ? SourcePools.Count == 1 ? SourcePools[0] : null
+        : SourcePools.FirstOrDefault(p => p.Name == service.SourcePool);
+
     /// <summary>Index of the service with this id, or -1.</summary>
     public int Find(string id)
     {

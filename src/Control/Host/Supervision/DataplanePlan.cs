@@ -28,9 +28,10 @@ public static class DataplanePlan
             WorkerCpus = workers,
             HousekeepingCpu = settings.HousekeepingCpu ?? FirstCpuBut(workers),
             Hugepages = settings.Hugepages,
-            MemoryMiB = settings.MemoryMiB ?? MbufPlan.MemoryMiB(mbufs, dataBytes, workers.Count, settings.FlowsPerWorker),
+            MemoryMiB = settings.MemoryMiB ?? MbufPlan.MemoryMiB(mbufs, dataBytes, workers.Count, settings.FlowsPerWorker, settings.SourceAddresses),
             Mbufs = mbufs,
             FlowsPerWorker = settings.FlowsPerWorker,
+            SourceAddresses = settings.SourceAddresses,
             Idle = settings.Idle,
             EalArguments = settings.EalArguments,
         };

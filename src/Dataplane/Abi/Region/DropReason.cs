@@ -74,4 +74,8 @@ public enum DropReason : byte
     LastHopsFull = 32,
     /// <summary>The ring from the worker where a packet arrived to its flow's home worker was full.</summary>
     HandOverRingFull = 33,
+    /// <summary>New flow to a server behind FullNAT: no address of the pool had a free local port.</summary>
+    NoLocalPort = 34,
+    /// <summary>For a source address of FullNAT, but of no flow that has this local port.</summary>
+    NoSession = 35,
 }

@@ -170,6 +170,13 @@ public sealed unsafe class Region : IDisposable
         return ref *(WorkerBlock*)(_start + RegionLayout.WorkersOffset + ((long)worker * WorkerBlock.SizeBytes));
     }
 
+    /// <summary>What a worker counted, by source slot.</summary>
+    public Span<SourceCounters> SourceCounters(int worker)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)worker, (uint)Layout.WorkerCount);
+        return new(_start + Layout.SourceCountersOffset + ((long)worker * Limits.SourcesMax * Abi.SourceCounters.SizeBytes), Limits.SourcesMax);
+    }
+
     /// <summary>What a worker counted, by server slot.</summary>
     public Span<ServerCounters> ServerCounters(int worker)
     {

@@ -30,8 +30,11 @@ public readonly record struct RegionLayout(int WorkerCount, long SnapshotSlotByt
     /// <summary>Offset of the first worker's <see cref="ServerCounters"/>.</summary>
     public long ServerCountersOffset => WorkersOffset + ((long)WorkerCount * WorkerBlock.SizeBytes);
 
+    /// <summary>Offset of the first worker's <see cref="SourceCounters"/>.</summary>
+    public long SourceCountersOffset => ServerCountersOffset + ((long)WorkerCount * Limits.ServersMax * ServerCounters.SizeBytes);
+
     /// <summary>Offset of the first snapshot slot.</summary>
-    public long SnapshotsOffset => ServerCountersOffset + ((long)WorkerCount * Limits.ServersMax * ServerCounters.SizeBytes);
+    public long SnapshotsOffset => SourceCountersOffset + ((long)WorkerCount * Limits.SourcesMax * SourceCounters.SizeBytes);
 
     /// <summary>Bytes of the whole region.</summary>
     public long TotalBytes => SnapshotsOffset + (Limits.SnapshotSlots * SlotStrideBytes);

@@ -9,4 +9,6 @@ public enum ForwardingMethod : byte
     Tunnel = 1,
     /// <summary>The destination is rewritten, and the source of the reply, which comes back this way (ipvsadm -m).</summary>
     Nat = 2,
+    /// <summary>As <see cref="Nat"/>, and the source becomes an address and port of the director: replies come back without routes.</summary>
+    FullNat = 3,
 }

@@ -18,4 +18,8 @@ public struct LocalAddress6Entry
     public byte Reserved;
     /// <summary>VRRP group of a VIP, 0 = none.</summary>
     public ushort VrrpGroup;
+    /// <summary>The director alone answers for it, never the host: a VIP or a source address of FullNAT.</summary>
+    public readonly bool IsVirtual => Kind >= LocalAddressKind.Vip;
+    /// <summary>Slot in <see cref="SectionId.Sources"/> of a <see cref="LocalAddressKind.Source"/>.</summary>
+    public ushort Source;
 }

@@ -29,4 +29,8 @@ public enum SectionId
     ServerKeys4 = 11,
     /// <summary>Hash table of <see cref="ServerKey6Entry"/>.</summary>
     ServerKeys6 = 12,
+    /// <summary><see cref="SourceEntry"/> by source slot.</summary>
+    Sources = 13,
+    /// <summary>Source slots (ushort), the addresses of each pool in a row.</summary>
+    PoolMembers = 14,
 }

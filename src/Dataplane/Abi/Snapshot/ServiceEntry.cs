@@ -30,11 +30,13 @@ public struct ServiceEntry
     public ushort Port;
     /// <summary>VRRP group of the VIP, see <see cref="Region.Leases"/>; 0 = none.</summary>
     public ushort VrrpGroup;
-    /// <summary>1 if the director sees both directions of flows to some of its servers (NAT): all its flows live at their home workers.</summary>
+    /// <summary>1 if the director sees both directions of flows to some of its servers (NAT, FullNAT): all its flows live at their home workers.</summary>
     public byte TwoWay;
     /// <summary>Padding.</summary>
     public byte Reserved1;
     public ushort Reserved2;
+    /// <summary>Source addresses of its FullNAT servers: first entry in <see cref="SectionId.PoolMembers"/>, and how many.</summary>
+    public uint PoolFirst, PoolCount;
     /// <summary>VIP; an IPv4 address is in the low four bytes of <see cref="VipHigh"/> as they lie in memory.</summary>
     public ulong VipHigh, VipLow;
 }

@@ -45,6 +45,12 @@ public sealed class SnapshotContent
     /// <summary>Keys of the IPv6 servers behind NAT, in any order.</summary>
     public List<ServerKey6Entry> ServerKeys6 { get; } = [];
 
+    /// <summary>Source addresses of FullNAT, by slot.</summary>
+    public List<SourceEntry> Sources { get; } = [default];
+
+    /// <summary>Source slots of the pools' addresses.</summary>
+    public List<ushort> PoolMembers { get; } = [];
+
     /// <summary>Maglev table by service slot; services that share an array share its place in the snapshot.</summary>
     public Dictionary<int, ushort[]> MaglevTables { get; } = [];
 }

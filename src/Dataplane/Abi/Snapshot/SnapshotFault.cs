@@ -37,4 +37,6 @@ public enum SnapshotFault : uint
     ServerKey = 15,
     /// <summary>A VRRP group is not below the header's number, or that is too large.</summary>
     VrrpGroup = 16,
+    /// <summary>A source address, or the pool of a service, is not there or of the wrong family.</summary>
+    Source = 17,
 }

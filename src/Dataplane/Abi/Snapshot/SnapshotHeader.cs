@@ -10,9 +10,9 @@ public struct SnapshotHeader
     /// <summary>"FWDSNAP1" as a little-endian number.</summary>
     public const ulong MagicValue = 0x3150_414E_5344_5746;
     /// <summary>Version of the layout below; raised with each change.</summary>
-    public const uint CurrentVersion = 3;
+    public const uint CurrentVersion = 4;
     /// <summary>Arrays in a snapshot: one per <see cref="SectionId"/>.</summary>
-    public const int SectionCount = 13;
+    public const int SectionCount = 15;
 
     /// <summary><see cref="MagicValue"/>.</summary>
     public ulong Magic;
@@ -30,7 +30,7 @@ public struct SnapshotHeader
     public FlowTimeouts Timeouts;
     /// <summary>VRRP groups that VIPs belong to are below this number; 0 = no VIP belongs to a group.</summary>
     public uint VrrpGroupsEnd;
-    /// <summary>Servers behind NAT; 0 = workers have nothing to hand over to each other.</summary>
+    /// <summary>Servers behind NAT and source addresses of FullNAT; 0 = workers have nothing to hand over to each other.</summary>
     public uint TwoWayServers;
     /// <summary>Where the arrays are.</summary>
     public SectionArray Sections;

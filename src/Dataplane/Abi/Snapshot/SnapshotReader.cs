@@ -5,7 +5,7 @@ namespace Forwarder.Abi;
 /// <summary>The way back from a region to what was published last, by slot. Control starts from it, so that slots mean what they meant.</summary>
 public static unsafe class SnapshotReader
 {
-    /// <summary>Services, real servers, their targets and next hops of the newest published snapshot, or null if there is no good one.</summary>
+    /// <summary>Services, real servers, their targets, next hops and source addresses of the newest published snapshot, or null if there is no good one.</summary>
     public static SnapshotContent? Read(Region region)
     {
         ulong word = Volatile.Read(ref region.Header.Published);
@@ -21,6 +21,7 @@ public static unsafe class SnapshotReader
         Copy(view.Servers, view.ServerCount, content.Servers);
         Copy(view.NextHops, view.NextHopCount, content.NextHops);
         Copy(view.Targets, view.TargetCount, content.Targets);
+        Copy(view.Sources, view.SourceCount, content.Sources);
         return content;
     }
 

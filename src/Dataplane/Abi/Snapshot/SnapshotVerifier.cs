@@ -15,7 +15,7 @@ public static unsafe class SnapshotVerifier
     [
         InterfaceEntry.SizeBytes, LocalAddress4Entry.SizeBytes, LocalAddress6Entry.SizeBytes, ServiceKey4Entry.SizeBytes,
         ServiceKey6Entry.SizeBytes, ServiceEntry.SizeBytes, sizeof(uint), ServerEntry.SizeBytes, NextHopEntry.SizeBytes, sizeof(ushort),
-        TargetEntry.SizeBytes, ServerKey4Entry.SizeBytes, ServerKey6Entry.SizeBytes,
+        TargetEntry.SizeBytes, ServerKey4Entry.SizeBytes, ServerKey6Entry.SizeBytes, SourceEntry.SizeBytes, sizeof(ushort),
     ];
 
     /// <summary>Bytes of an entry of a section.</summary>
@@ -93,7 +93,8 @@ public static unsafe class SnapshotVerifier
         fault = fault != SnapshotFault.None ? fault : VerifyServers(view, portCount, out index);
         fault = fault != SnapshotFault.None ? fault : VerifyServices(view, out index);
         fault = fault != SnapshotFault.None ? fault : VerifyTargets(view, out index);
-        return fault != SnapshotFault.None ? fault : VerifyServerKeys(view, out index);
+        fault = fault != SnapshotFault.None ? fault : VerifyServerKeys(view, out index);
+        return fault != SnapshotFault.None ? fault : VerifySources(view, out index);
     }
 
     private static SnapshotFault VerifyHashTables(in SnapshotView view, out uint index)
@@ -208,7 +209,7 @@ public static unsafe class SnapshotVerifier
             index = (uint)i;
             ServerEntry server = view.Servers[i];
             if (server.NextHop >= (uint)Math.Max(view.NextHopCount, 1) || server.Service >= Math.Max(view.ServiceCount, 1) || server.Port >= portCount || server.Valid > 1
-                || server.Vlan > 4094 || server.Method > ForwardingMethod.Nat
+                || server.Vlan > 4094 || server.Method > ForwardingMethod.FullNat
                 || server.Target >= (uint)Math.Max(view.TargetCount, 1) || (server.Valid != 0 && (server.Method != ForwardingMethod.DirectRouting) != (server.Target != 0)))
             {
                 return SnapshotFault.Server;
@@ -272,7 +273,7 @@ public static unsafe class SnapshotVerifier
         return SnapshotFault.None;
     }
 
-    /// <summary>A server behind NAT is of the VIP's family; a tunnel's may be of the other one.</summary>
+    /// <summary>A server behind NAT or FullNAT is of the VIP's family; a tunnel's may be of the other one. FullNAT needs source addresses.</summary>
     private static SnapshotFault VerifyTargets(in SnapshotView view, out uint index)
     {
         index = 0;
@@ -283,7 +284,8 @@ public static unsafe class SnapshotVerifier
             if (server.Valid != 0 && server.Target != 0)
             {
                 byte family = view.Targets[server.Target].IpVersion;
-                if (family is not (4 or 6) || (server.Method == ForwardingMethod.Nat && !IsService(view, server.Service, family)))
+                if (family is not (4 or 6) || (server.Method != ForwardingMethod.Tunnel && !IsService(view, server.Service, family))
+                    || (server.Method == ForwardingMethod.FullNat && view.Services[server.Service].PoolCount == 0))
                 {
                     return SnapshotFault.Target;
                 }
@@ -324,6 +326,62 @@ public static unsafe class SnapshotVerifier
 
         return empty4 && empty6 ? SnapshotFault.None : SnapshotFault.HashTable;
     }
+
+    private static SnapshotFault VerifySources(in SnapshotView view, out uint index)
+    {
+        index = 0;
+        if (view.SourceCount > Limits.SourcesMax)
+        {
+            return SnapshotFault.Size;
+        }
+
+        for (int i = 0; i < 1 << view.LocalAddresses4Log2; i++)
+        {
+            index = (uint)i;
+            if (view.LocalAddresses4[i].Kind > LocalAddressKind.Source || (view.LocalAddresses4[i].Kind == LocalAddressKind.Source && !IsSource(view, view.LocalAddresses4[i].Source, 4)))
+            {
+                return SnapshotFault.Source;
+            }
+        }
+
+        for (int i = 0; i < 1 << view.LocalAddresses6Log2; i++)
+        {
+            index = (uint)i;
+            if (view.LocalAddresses6[i].Kind > LocalAddressKind.Source || (view.LocalAddresses6[i].Kind == LocalAddressKind.Source && !IsSource(view, view.LocalAddresses6[i].Source, 6)))
+            {
+                return SnapshotFault.Source;
+            }
+        }
+
+        uint members = view.Header->Sections[(int)SectionId.PoolMembers].Count;
+        for (int i = 0; i < view.ServiceCount; i++)
+        {
+            index = (uint)i;
+            ServiceEntry service = view.Services[i];
+            if (service.Valid != 0 && ((ulong)service.PoolFirst + service.PoolCount > members || !ArePool(view, service)))
+            {
+                return SnapshotFault.Source;
+            }
+        }
+
+        return SnapshotFault.None;
+    }
+
+    private static bool ArePool(in SnapshotView view, in ServiceEntry service)
+    {
+        for (uint n = 0; n < service.PoolCount; n++)
+        {
+            if (!IsSource(view, view.PoolMembers[service.PoolFirst + n], service.IpVersion))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static bool IsSource(in SnapshotView view, ushort slot, byte ipVersion) =>
+        slot != 0 && slot < view.SourceCount && view.Sources[slot].Valid == 1 && view.Sources[slot].IpVersion == ipVersion;
 
     private static bool IsBehindNat(in SnapshotView view, uint slot, byte ipVersion) =>
         slot != 0 && slot < (uint)view.ServerCount && view.Servers[slot].Valid == 1 && view.Servers[slot].Method == ForwardingMethod.Nat

@@ -45,6 +45,11 @@ public unsafe struct SnapshotView
     /// <summary>IPv6 keys of servers behind NAT and the log2 of the table's size.</summary>
     public ServerKey6Entry* ServerKeys6;
     public int ServerKeys6Log2;
+    /// <summary>Source addresses of FullNAT by slot, and one more than the highest slot.</summary>
+    public SourceEntry* Sources;
+    public int SourceCount;
+    /// <summary>Source slots of the pools.</summary>
+    public ushort* PoolMembers;
 
     /// <summary>Resolves the pointers of a verified snapshot.</summary>
     public SnapshotView(byte* start)
@@ -70,6 +75,8 @@ public unsafe struct SnapshotView
         ServerKeys4Log2 = Log2(count);
         ServerKeys6 = (ServerKey6Entry*)At(start, SectionId.ServerKeys6, out count);
         ServerKeys6Log2 = Log2(count);
+        Sources = (SourceEntry*)At(start, SectionId.Sources, out SourceCount);
+        PoolMembers = (ushort*)At(start, SectionId.PoolMembers, out _);
     }
 
     /// <summary>Generation of the snapshot.</summary>

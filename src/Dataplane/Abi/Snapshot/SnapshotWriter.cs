@@ -66,8 +66,10 @@ public static class SnapshotWriter
         Place(ref header, SectionId.Targets, content.Targets.Count, ref offset);
         Place(ref header, SectionId.ServerKeys4, HashCapacity(content.ServerKeys4.Count), ref offset);
         Place(ref header, SectionId.ServerKeys6, HashCapacity(content.ServerKeys6.Count), ref offset);
+        Place(ref header, SectionId.Sources, content.Sources.Count, ref offset);
+        Place(ref header, SectionId.PoolMembers, content.PoolMembers.Count, ref offset);
         header.TotalBytes = (ulong)offset;
-        header.TwoWayServers = (uint)(content.ServerKeys4.Count + content.ServerKeys6.Count);
+        header.TwoWayServers = (uint)(content.ServerKeys4.Count + content.ServerKeys6.Count + content.Sources.Count - 1);
         return offset;
     }
 
@@ -95,6 +97,8 @@ public static class SnapshotWriter
         Copy(CollectionsMarshal.AsSpan(content.Targets), header, SectionId.Targets, slot);
         WriteHash(content.ServerKeys4, header, SectionId.ServerKeys4, slot, e => e.Value, e => e.Value == 0);
         WriteHash(content.ServerKeys6, header, SectionId.ServerKeys6, slot, e => Hashes.Fold(e.High, e.Low, e.Rest), e => e.Rest == 0);
+        Copy(CollectionsMarshal.AsSpan(content.Sources), header, SectionId.Sources, slot);
+        Copy(CollectionsMarshal.AsSpan(content.PoolMembers), header, SectionId.PoolMembers, slot);
 
         Span<ServiceEntry> services = At<ServiceEntry>(header, SectionId.Services, slot);
         Span<ushort> maglev = At<ushort>(header, SectionId.Maglev, slot);

@@ -33,6 +33,9 @@ public sealed record DataplaneConfig
     /// <summary>Flows per worker and address family that the flow tables are made for.</summary>
     public required int FlowsPerWorker { get; init; }
 
+    /// <summary>Source addresses of FullNAT that the workers have room for.</summary>
+    public int SourceAddresses { get; set; } = Limits.SourcesDefault;
+
     /// <summary>What a worker does that finds no packet: "spin", "backoff" (sleeps up to 50 µs), or "auto": backoff if a port is virtual.</summary>
     public string Idle { get; set; } = "auto";
 

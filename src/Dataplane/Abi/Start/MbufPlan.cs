@@ -34,13 +34,14 @@ public readonly record struct MbufPlan(int RxDescriptors, int TxDescriptors, int
         WaitingMax,
         workers * (workers - 1) * HandOverEntries(workers));
 
-    /// <summary>DPDK's memory in MiB for these mbufs and flow tables: with the pools' and the heap's own overhead.</summary>
-    public static int MemoryMiB(int mbufs, int mbufDataBytes, int workers, int flowsPerWorker)
+    /// <summary>DPDK's memory in MiB for these mbufs and flow tables and local ports: with the pools' and the heap's own overhead.</summary>
+    public static int MemoryMiB(int mbufs, int mbufDataBytes, int workers, int flowsPerWorker, int sourceAddresses = 0)
     {
         // 128 bytes of header and 64 of mempool object beside the data; flow tables: 32 and 64 bytes per flow, powers of two.
         long pool = (long)mbufs * (mbufDataBytes + 128 + 64 + 128);
-        long flows = (long)workers * System.Numerics.BitOperations.RoundUpToPowerOf2((uint)flowsPerWorker) * (32 + 64);
-        return (int)(((pool + flows) * 5 / 4 / (1 << 20)) + 48);
+        long flows = (long)workers * System.Numerics.BitOperations.RoundUpToPowerOf2((uint)flowsPerWorker) * (32 + 64 + 16);
+        long ports = (long)sourceAddresses * 2 * ((1 << 16) + (2 * workers)) * 6;
+        return (int)(((pool + flows + ports) * 5 / 4 / (1 << 20)) + 48);
     }
 
     /// <inheritdoc/>

@@ -95,7 +95,7 @@ internal sealed unsafe class Announcements(NeighbourMessages messages, Multicast
 
     private int Announce4(in InterfaceEntry entry, in LocalAddress4Entry address)
     {
-        if (address.Kind != LocalAddressKind.Vip || address.VrrpGroup != 0 || _onlyReports) // a group's owner announces its VIPs
+        if (!address.IsVirtual || address.VrrpGroup != 0 || _onlyReports) // a group's owner announces its VIPs
         {
             return 0;
         }
@@ -113,7 +113,7 @@ internal sealed unsafe class Announcements(NeighbourMessages messages, Multicast
         }
 
         int sent = Report(entry, address.Low);
-        if (address.Kind == LocalAddressKind.Vip && address.VrrpGroup == 0 && !_onlyReports)
+        if (address.IsVirtual && address.VrrpGroup == 0 && !_onlyReports)
         {
             messages.SendAdvertisement(entry, portMacs[entry.Port], address.High, address.Low);
             sent++;
@@ -152,12 +152,12 @@ internal sealed unsafe class Announcements(NeighbourMessages messages, Multicast
         ulong sum = (ulong)view.InterfaceCount;
         for (int a = 0; a < 1 << view.LocalAddresses4Log2; a++)
         {
-            sum += view.LocalAddresses4[a].Kind == LocalAddressKind.Vip ? Hashes.Mix64(view.LocalAddresses4[a].Address + 1UL) : 0;
+            sum += view.LocalAddresses4[a].IsVirtual ? Hashes.Mix64(view.LocalAddresses4[a].Address + 1UL) : 0;
         }
 
         for (int a = 0; a < 1 << view.LocalAddresses6Log2; a++)
         {
-            sum += view.LocalAddresses6[a].Kind == LocalAddressKind.Vip ? Hashes.Mix64(Hashes.Fold(view.LocalAddresses6[a].High, view.LocalAddresses6[a].Low, 1)) : 0;
+            sum += view.LocalAddresses6[a].IsVirtual ? Hashes.Mix64(Hashes.Fold(view.LocalAddresses6[a].High, view.LocalAddresses6[a].Low, 1)) : 0;
         }
 
         return sum;

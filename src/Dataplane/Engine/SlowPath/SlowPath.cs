@@ -67,8 +67,8 @@ public sealed unsafe class SlowPath
         byte* ip = frame + Wire.EthernetBytes + (*(ushort*)(frame + 12) == Wire.Vlan ? Wire.VlanTagBytes : 0);
         bool v4 = (ip[0] >> 4) == 4;
         bool toVip = v4
-            ? _view.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local4) && local4.Kind == LocalAddressKind.Vip
-            : _view.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out LocalAddress6Entry local6) && local6.Kind == LocalAddressKind.Vip;
+            ? _view.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local4) && local4.IsVirtual
+            : _view.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out LocalAddress6Entry local6) && local6.IsVirtual;
         int interfaceId = FindInterface(port, VlanOf(frame));
         uint own4 = interfaceId < 0 ? 0 : _view.Interfaces[interfaceId].Address4;
         if (toVip || !v4 || own4 != 0)
@@ -177,7 +177,7 @@ public sealed unsafe class SlowPath
     private void Ipv4(in SlowPacket p)
     {
         byte* ip = p.Frame + p.L3;
-        if (!_view.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local) || local.Kind != LocalAddressKind.Vip)
+        if (!_view.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local) || !local.IsVirtual)
         {
             _host.ToHost(p.Packet, p.Frame, p.Length, p.Port);
             return;
@@ -220,7 +220,7 @@ public sealed unsafe class SlowPath
         int payloadBytes = BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + 4));
         byte* icmp = ip + Wire.Ipv6Bytes;
         bool isIcmp = ip[6] == Wire.Icmpv6 && payloadBytes >= EchoReply.HeaderBytes && p.L3 + Wire.Ipv6Bytes + payloadBytes <= p.Length;
-        bool isVip = _view.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out LocalAddress6Entry local) && local.Kind == LocalAddressKind.Vip;
+        bool isVip = _view.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out LocalAddress6Entry local) && local.IsVirtual;
         if (isIcmp && icmp[0] is NeighbourMessages.Solicitation or NeighbourMessages.Advertisement)
         {
             NeighbourDiscovery(p, icmp, payloadBytes);

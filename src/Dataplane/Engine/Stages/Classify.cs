@@ -191,7 +191,7 @@ public static unsafe class Classify
             return;
         }
 
-        bool vip = state->View.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local) && local.Kind == LocalAddressKind.Vip;
+        bool vip = state->View.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local) && local.IsVirtual;
         WithoutPorts(burst, i, vip, icmp, fragment);
     }
 
@@ -219,7 +219,7 @@ public static unsafe class Classify
             return;
         }
 
-        bool vip = state->View.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local) && local.Kind == LocalAddressKind.Vip;
+        bool vip = state->View.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local) && local.IsVirtual;
         NoService(burst, i, vip);
     }
 
@@ -311,7 +311,7 @@ public static unsafe class Classify
     }
 
     private static bool IsVip6(EngineState* state, ulong high, ulong low) =>
-        state->View.TryFindLocal6(high, low, out LocalAddress6Entry local) && local.Kind == LocalAddressKind.Vip;
+        state->View.TryFindLocal6(high, low, out LocalAddress6Entry local) && local.IsVirtual;
 
     /// <summary>Walks the extension headers (RFC 8200 section 4). False if they are cut off or too many.</summary>
     private static bool SkipExtensions(ref byte* l4, ref uint bytes, ref byte protocol, out bool fragment)

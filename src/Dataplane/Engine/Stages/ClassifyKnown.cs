@@ -19,6 +19,11 @@ internal static unsafe class ClassifyKnown
     /// <summary>Whether a packet is from a server behind NAT.</summary>
     public static bool Reply4(EngineState* state, Burst* burst, int i, byte* ip, byte* l4)
     {
+        if (ToSource4(state, burst, i, *(uint*)(ip + 16), *(ushort*)(l4 + 2), PacketPath.Reply, ip[9] == Wire.Tcp ? l4[13] : (byte)0))
+        {
+            return true;
+        }
+
         if (!TryFind4(state, ServiceKey4Entry.Key(*(uint*)(ip + 12), *(ushort*)l4, ip[9]), out uint at))
         {
             return false;
@@ -36,6 +41,12 @@ internal static unsafe class ClassifyKnown
     /// <summary>As <see cref="Reply4"/>.</summary>
     public static bool Reply6(EngineState* state, Burst* burst, int i, byte* ip, byte* l4, byte protocol)
     {
+        burst->L4Offset[i] = (ushort)(l4 - ip);
+        if (ToSource6(state, burst, i, ip + 24, *(ushort*)(l4 + 2), PacketPath.Reply, protocol == Wire.Tcp ? l4[13] : (byte)0))
+        {
+            return true;
+        }
+
         if (!TryFind6(state, *(ulong*)(ip + 8), *(ulong*)(ip + 16), ServiceKey6Entry.PortAndProtocol(*(ushort*)l4, protocol), out uint at))
         {
             return false;
@@ -44,7 +55,6 @@ internal static unsafe class ClassifyKnown
         burst->Path[i] = PacketPath.Ipv6 | PacketPath.Reply;
         burst->TcpFlags[i] = protocol == Wire.Tcp ? l4[13] : (byte)0;
         burst->Key[i] = FlowTable6.Rest(*(ushort*)(l4 + 2), 0);
-        burst->L4Offset[i] = (ushort)(l4 - ip);
         burst->NextHop[i] = at;
         return true;
     }
@@ -68,6 +78,11 @@ internal static unsafe class ClassifyKnown
 
         byte* l4 = quoted + quotedHeaderBytes;
         uint from = *(uint*)(quoted + 12), to = *(uint*)(quoted + 16), at = 0;
+        if (*(uint*)(ip + 16) == from && ToSource4(state, burst, i, from, *(ushort*)l4, PacketPath.Error | PacketPath.Reply, 0))
+        {
+            return true;
+        }
+
         uint service = Classify.FindService4(state, ServiceKey4Entry.Key(from, *(ushort*)l4, quoted[9]));
         if (service != 0 && *(uint*)(ip + 16) == from)
         {
@@ -101,6 +116,12 @@ internal static unsafe class ClassifyKnown
             return false;
         }
 
+        burst->L4Offset[i] = (ushort)(icmp - ip);
+        if (ToSource6(state, burst, i, quoted + 8, *(ushort*)l4, PacketPath.Error | PacketPath.Reply, 0))
+        {
+            return true;
+        }
+
         uint at = 0;
         uint service = Classify.FindService6(state, *(ulong*)(quoted + 8), *(ulong*)(quoted + 16), ServiceKey6Entry.PortAndProtocol(*(ushort*)l4, quoted[6]));
         if (service != 0)
@@ -121,8 +142,36 @@ internal static unsafe class ClassifyKnown
         burst->Service[i] = (ushort)service;
         burst->NextHop[i] = at;
         burst->TcpFlags[i] = 0;
-        burst->L4Offset[i] = (ushort)(icmp - ip);
         return true;
+    }
+
+    private static bool ToSource4(EngineState* state, Burst* burst, int i, uint address, ushort port, int path, byte tcpFlags)
+    {
+        if (state->View.SourceCount <= 1 || !state->View.TryFindLocal4(address, out LocalAddress4Entry local) || local.Kind != LocalAddressKind.Source)
+        {
+            return false;
+        }
+
+        SetSource(burst, i, PacketPath.Ipv4 | path, local.Source, port, tcpFlags);
+        return true;
+    }
+
+    private static bool ToSource6(EngineState* state, Burst* burst, int i, byte* address, ushort port, int path, byte tcpFlags)
+    {
+        if (state->View.SourceCount <= 1 || !state->View.TryFindLocal6(*(ulong*)address, *(ulong*)(address + 8), out LocalAddress6Entry local) || local.Kind != LocalAddressKind.Source)
+        {
+            return false;
+        }
+
+        SetSource(burst, i, PacketPath.Ipv6 | path, local.Source, port, tcpFlags);
+        return true;
+    }
+
+    private static void SetSource(Burst* burst, int i, int path, uint slot, ushort port, byte tcpFlags)
+    {
+        burst->Path[i] = (byte)(path | PacketPath.Source);
+        burst->TcpFlags[i] = tcpFlags;
+        burst->Key[i] = (slot << 16) | Wire.Swap(port);
     }
 
     private static bool TryFind4(EngineState* state, ulong key, out uint at)

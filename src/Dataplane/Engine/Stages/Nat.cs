@@ -14,14 +14,14 @@ internal static unsafe class Nat
 
     private const int TcpChecksumOffset = 16, UdpChecksumOffset = 6;
 
-    /// <summary>From a client to the server.</summary>
+    /// <summary>From a client to the server. What else has changed in addresses, and in addresses and ports, is added to the checksums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void ToServer(Burst* burst, int i, TargetEntry* target, ServiceEntry* service)
+    public static void ToServer(Burst* burst, int i, TargetEntry* target, ServiceEntry* service, uint addressDelta = 0, uint transportDelta = 0)
     {
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i], l4;
         if (burst->Path[i] == PacketPath.Ipv4)
         {
-            l4 = Header4(ip, target->AddressDelta);
+            l4 = Header4(ip, target->AddressDelta + addressDelta);
             *(uint*)(ip + 16) = (uint)target->AddressHigh;
         }
         else
@@ -33,17 +33,17 @@ internal static unsafe class Nat
         }
 
         *(ushort*)(l4 + 2) = target->Port;
-        Transport(l4, service->Protocol, target->TransportDelta);
+        Transport(l4, service->Protocol, target->TransportDelta + transportDelta);
     }
 
-    /// <summary>From the server to a client.</summary>
+    /// <summary>From the server to a client; as <see cref="ToServer"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void ToClient(Burst* burst, int i, TargetEntry* target, ServiceEntry* service)
+    public static void ToClient(Burst* burst, int i, TargetEntry* target, ServiceEntry* service, uint addressDelta = 0, uint transportDelta = 0)
     {
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i], l4;
         if (PacketPath.Version(burst->Path[i]) == 4)
         {
-            l4 = Header4(ip, (ushort)~target->AddressDelta);
+            l4 = Header4(ip, (ushort)~target->AddressDelta + addressDelta);
             *(uint*)(ip + 12) = (uint)service->VipHigh;
         }
         else
@@ -55,7 +55,7 @@ internal static unsafe class Nat
         }
 
         *(ushort*)l4 = service->Port;
-        Transport(l4, service->Protocol, (ushort)~target->TransportDelta);
+        Transport(l4, service->Protocol, (ushort)~target->TransportDelta + transportDelta);
     }
 
     /// <summary>An ICMP error, and the packet that it quotes. False if its checksum was wrong.</summary>
@@ -82,9 +82,22 @@ internal static unsafe class Nat
         (*(ulong*)(quoted + inner), *(ulong*)(quoted + inner + 8)) = (high, low);
         *(ushort*)(quoted + Wire.Ipv6Bytes + (toClient ? 2 : 0)) = toClient ? service->Port : target->Port;
         ip[7]--;
+        SumError6(ip, icmp, icmpBytes);
+        return true;
+    }
+
+    /// <summary>Writes the checksum of an ICMP error anew.</summary>
+    public static void SumError4(byte* icmp, int icmpBytes)
+    {
+        *(ushort*)(icmp + 2) = 0;
+        *(ushort*)(icmp + 2) = Checksum.Fold(Checksum.Sum(icmp, icmpBytes));
+    }
+
+    /// <summary>As <see cref="SumError4"/>.</summary>
+    public static void SumError6(byte* ip, byte* icmp, int icmpBytes)
+    {
         *(ushort*)(icmp + 2) = 0;
         *(ushort*)(icmp + 2) = Checksum.Fold(Checksum.Sum(icmp, icmpBytes, Checksum.PseudoHeader6(ip, icmpBytes, Wire.Icmpv6)));
-        return true;
     }
 
     private static bool Error4(byte* ip, TargetEntry* target, ServiceEntry* service, bool toClient, uint ipBytes)
@@ -106,8 +119,7 @@ internal static unsafe class Nat
         *(uint*)(quoted + (toClient ? 16 : 12)) = address;
         *(ushort*)(l4 + (toClient ? 2 : 0)) = toClient ? service->Port : target->Port;
         *(ushort*)(quoted + 10) = Checksum.Fold((ushort)~*(ushort*)(quoted + 10) + (ulong)delta);
-        *(ushort*)(icmp + 2) = 0;
-        *(ushort*)(icmp + 2) = Checksum.Fold(Checksum.Sum(icmp, icmpBytes));
+        SumError4(icmp, icmpBytes);
         return true;
     }
 

@@ -17,7 +17,7 @@ internal static unsafe class RewriteOther
         {
             int i = burst->Missed[n];
             ServerEntry* server = state->View.Servers + burst->Server[i];
-            if (server->Method == ForwardingMethod.Nat)
+            if (server->Method != ForwardingMethod.Tunnel)
             {
                 Translate(state, burst, i, server, Trim(burst, i));
             }
@@ -56,21 +56,12 @@ internal static unsafe class RewriteOther
 
         TargetEntry* target = state->View.Targets + server->Target;
         ServiceEntry* service = state->View.Services + server->Service;
-        if (error)
+        bool done = server->Method == ForwardingMethod.Nat
+            ? ByNat(burst, i, target, service, toClient, error, ipBytes)
+            : ByFullNat(state, burst, i, target, service, toClient, error, ipBytes);
+        if (!done)
         {
-            if (!Nat.Error(burst, i, target, service, ipBytes))
-            {
-                burst->Drop(i, DropReason.IcmpBad);
-                return;
-            }
-        }
-        else if (toClient)
-        {
-            Nat.ToClient(burst, i, target, service);
-        }
-        else
-        {
-            Nat.ToServer(burst, i, target, service);
+            return;
         }
 
         if (toClient)
@@ -81,6 +72,62 @@ internal static unsafe class RewriteOther
         {
             Send(state, burst, i, server, ipBytes);
         }
+    }
+
+    private static bool ByNat(Burst* burst, int i, TargetEntry* target, ServiceEntry* service, bool toClient, bool error, uint ipBytes)
+    {
+        if (error)
+        {
+            return Nat.Error(burst, i, target, service, ipBytes) || Bad(burst, i);
+        }
+
+        if (toClient)
+        {
+            Nat.ToClient(burst, i, target, service);
+        }
+        else
+        {
+            Nat.ToServer(burst, i, target, service);
+        }
+
+        return true;
+    }
+
+    private static bool ByFullNat(EngineState* state, Burst* burst, int i, TargetEntry* target, ServiceEntry* service, bool toClient, bool error, uint ipBytes)
+    {
+        ulong* flow = (ulong*)burst->Flow[i];
+        if (toClient && !error)
+        {
+            FullNat.ToClient(burst, i, target, service, flow);
+            return true;
+        }
+
+        int version = PacketPath.Version(burst->Path[i]);
+        uint word = LocalPorts.Find(state, flow, version);
+        if (word == 0 && !error)
+        {
+            word = LocalPorts.Take(state, flow, version, service, burst->Hash[i]);
+        }
+
+        if (word == 0)
+        {
+            burst->Drop(i, DropReason.NoLocalPort);
+            return false;
+        }
+
+        if (error)
+        {
+            return FullNat.Error(state, burst, i, target, service, flow, word, ipBytes) || Bad(burst, i);
+        }
+
+        FullNat.ToServer(state, burst, i, target, service, word);
+        return true;
+    }
+
+    private static bool Bad(Burst* burst, int i)
+    {
+        burst->Drop(i, DropReason.IcmpBad);
+        return false;
     }
 
     /// <summary>Keeps where a client's packets come from: its replies go there.</summary>

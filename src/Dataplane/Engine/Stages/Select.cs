@@ -138,7 +138,7 @@ public static unsafe class Select
             value = state->Flows4.Insert(hash, key, state->NowMs, out displaced);
         }
 
-        ulong fresh = Open(state, burst, i, displaced, value != null);
+        ulong fresh = Open(state, burst, i, displaced, value);
         if (fresh != 0)
         {
             *value = fresh;
@@ -178,7 +178,7 @@ public static unsafe class Select
             entry = state->Flows6.Insert(burst->Hash[i], high, low, rest, state->NowMs, out displaced);
         }
 
-        ulong fresh = Open(state, burst, i, displaced, entry != null);
+        ulong fresh = Open(state, burst, i, displaced, entry == null ? null : &entry->Value);
         if (fresh != 0)
         {
             entry->Value = fresh;
@@ -196,13 +196,15 @@ public static unsafe class Select
     /// Gives a flow a server. Returns the value for the table, or 0 if there is nothing to keep: no server, or no room
     /// (then the packet is forwarded by the Maglev table alone, which gives the same server while the set stays the same).
     /// </summary>
-    private static ulong Open(EngineState* state, Burst* burst, int i, ulong displaced, bool hasRoom)
+    private static ulong Open(EngineState* state, Burst* burst, int i, ulong displaced, ulong* value)
     {
+        bool hasRoom = value != null;
         ref WorkerCounters counters = ref state->Block->Counters;
         if (displaced != 0)
         {
             FlowCounts.Leave(state->Servers, displaced);
             LastHops.Leave(state, displaced);
+            LocalPorts.Leave(state, value, PacketPath.Version(burst->Path[i]));
             CountDisplaced(state, displaced, ref counters);
         }
 

@@ -12,7 +12,7 @@ internal static unsafe class SelectKnown
     public static void Run(EngineState* state, Burst* burst, int i)
     {
         byte path = burst->Path[i];
-        ulong* value = PacketPath.Version(path) == 4 ? Find4(state, burst, i) : Find6(state, burst, i);
+        ulong* value = (path & PacketPath.Source) != 0 ? FindSource(state, burst, i) : PacketPath.Version(path) == 4 ? Find4(state, burst, i) : Find6(state, burst, i);
         if (value == null)
         {
             if (state->UsesHandOver == 0 || !HomeWorker.TryHandOver(state, burst, i, Home(state, burst, i)))
@@ -42,6 +42,40 @@ internal static unsafe class SelectKnown
 
         burst->Server[i] = server;
         burst->Flow[i] = (ulong)value;
+    }
+
+    /// <summary>The flow that has a local port, if the packet is from its server or quotes one to it.</summary>
+    private static ulong* FindSource(EngineState* state, Burst* burst, int i)
+    {
+        uint key = (uint)burst->Key[i], slot = key >> 16, port = key & 0xFFFF;
+        byte path = burst->Path[i];
+        bool v4 = PacketPath.Version(path) == 4;
+        byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i], l4 = ip + (v4 ? (ip[0] & 0xF) * 4 : burst->L4Offset[i]);
+        byte* address = ip + (v4 ? 12 : 8), serverPort = l4, protocol = ip + (v4 ? 9 : 6);
+        if ((path & PacketPath.Error) != 0)
+        {
+            byte* quoted = l4 + ClassifyKnown.ErrorBytes;
+            address = quoted + (v4 ? 16 : 24);
+            serverPort = quoted + (v4 ? (quoted[0] & 0xF) * 4 : Wire.Ipv6Bytes) + 2;
+            protocol = quoted + (v4 ? 9 : 6);
+        }
+
+        if (state->Ports.WorkerOf(port) != state->WorkerIndex)
+        {
+            return null;
+        }
+
+        ulong* value = LocalPorts.FindFlow(state, slot, *protocol == Wire.Udp ? Wire.Udp : Wire.Tcp, port);
+        if (value == null || !IsLive(state, *value, 0))
+        {
+            return null;
+        }
+
+        TargetEntry* target = state->View.Targets + state->View.Servers[FlowValue.Server(*value)].Target;
+        bool same = target->Port == *(ushort*)serverPort && (v4
+            ? *(uint*)address == (uint)target->AddressHigh
+            : *(ulong*)address == target->AddressHigh && *(ulong*)(address + 8) == target->AddressLow);
+        return same ? value : null;
     }
 
     private static ulong* Find4(EngineState* state, Burst* burst, int i)
@@ -92,6 +126,11 @@ internal static unsafe class SelectKnown
 
     private static uint Home(EngineState* state, Burst* burst, int i)
     {
+        if ((burst->Path[i] & PacketPath.Source) != 0)
+        {
+            return state->Ports.WorkerOf((uint)burst->Key[i] & 0xFFFF);
+        }
+
         if (PacketPath.Version(burst->Path[i]) == 4)
         {
             return HomeWorker.Of4(state, burst->Key[i]);
@@ -146,10 +185,16 @@ internal static unsafe class SelectKnown
 
     private static void Unknown(EngineState* state, Burst* burst, int i)
     {
+        if ((burst->Path[i] & PacketPath.Source) != 0)
+        {
+            burst->Drop(i, DropReason.NoSession);
+            return;
+        }
+
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
         bool vip = PacketPath.Version(burst->Path[i]) == 4
-            ? state->View.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local4) && local4.Kind == LocalAddressKind.Vip
-            : state->View.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out LocalAddress6Entry local6) && local6.Kind == LocalAddressKind.Vip;
+            ? state->View.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local4) && local4.IsVirtual
+            : state->View.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out LocalAddress6Entry local6) && local6.IsVirtual;
         if (vip && (burst->Path[i] & PacketPath.Error) == 0)
         {
             burst->Drop(i, DropReason.NoService);

@@ -48,6 +48,7 @@ public static unsafe class FlowSweep
                 {
                     FlowCounts.Leave(state->Servers, *value);
                     LastHops.Leave(state, *value);
+                    LocalPorts.Leave(state, value, 4);
                     state->Flows4.Remove(value);
                     state->Block->Counters.FlowsExpired++;
                 }
@@ -71,6 +72,7 @@ public static unsafe class FlowSweep
                 {
                     FlowCounts.Leave(state->Servers, bucket[way].Value);
                     LastHops.Leave(state, bucket[way].Value);
+                    LocalPorts.Leave(state, &bucket[way].Value, 6);
                     state->Flows6.Remove(bucket + way);
                     state->Block->Counters.FlowsExpired++;
                 }

@@ -15,6 +15,10 @@ public unsafe struct FlowTable4
     /// <summary>Entries of a bucket, and its bytes: four keys, then four values.</summary>
     public const int Ways = 4, BucketBytes = 64;
 
+    /// <summary>The key that a value belongs to.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong* KeyOf(ulong* value) => value - Ways;
+
     /// <summary>First bucket; aligned to 64 bytes.</summary>
     public ulong* Buckets;
     /// <summary>32 - log2(buckets): the hash's upper bits are the bucket's number.</summary>

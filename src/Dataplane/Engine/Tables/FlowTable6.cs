@@ -24,6 +24,9 @@ public unsafe struct FlowTable6
         public ulong Value;
     }
 
+    /// <summary>The entry that a value is in.</summary>
+    public static Entry* EntryOf(ulong* value) => (Entry*)(value - 3);
+
     /// <summary>First bucket; aligned to 64 bytes.</summary>
     public Entry* Buckets;
     /// <summary>32 - log2(buckets).</summary>

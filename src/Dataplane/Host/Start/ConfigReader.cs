@@ -36,6 +36,7 @@ public static class ConfigReader
         Demand(config.Hugepages is "auto" or "required" or "never", $"hugepages: \"{config.Hugepages}\"; allowed are auto, required, never.");
         Demand(config.Idle is "auto" or "spin" or "backoff", $"idle: \"{config.Idle}\"; allowed are auto, spin, backoff.");
         Demand(config.FlowsPerWorker is >= Limits.FlowsPerWorkerMin and <= Limits.FlowsPerWorkerMax, $"flowsPerWorker: {config.FlowsPerWorker}; allowed are {Limits.FlowsPerWorkerMin} to {Limits.FlowsPerWorkerMax}.");
+        Demand(config.SourceAddresses is >= 0 and < Limits.SourcesMax, $"sourceAddresses: {config.SourceAddresses}; allowed are 0 to {Limits.SourcesMax - 1}.");
         Demand(config.MemoryMiB is > 0 and <= MemoryMiBMax, $"memoryMiB: {config.MemoryMiB}; allowed are 1 to {MemoryMiBMax}.");
         Demand(config.FilePrefix.Length > 0 && !config.FilePrefix.Contains('/', StringComparison.Ordinal), $"filePrefix: \"{config.FilePrefix}\" must be a file name.");
         CheckCpus(config);

@@ -183,6 +183,9 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
         WorkerContext* w = (WorkerContext*)Allocate(sizeof(WorkerContext), node, "a worker");
         w->Engine.Flows4 = FlowTable4.Create(Allocate(FlowTable4.MeasureBytes(config.FlowsPerWorker), node, "the IPv4 flow table"), config.FlowsPerWorker);
         w->Engine.Flows6 = FlowTable6.Create(Allocate(FlowTable6.MeasureBytes(config.FlowsPerWorker), node, "the IPv6 flow table"), config.FlowsPerWorker);
+        w->Engine.Ports = LocalPorts.Create(
+            Allocate(LocalPorts.MeasureBytes(config.SourceAddresses, Workers.Length, w->Engine.Flows4, w->Engine.Flows6), node, "local ports"),
+            config.SourceAddresses, index, Workers.Length, w->Engine.Flows4, w->Engine.Flows6);
         w->ToHousekeeping = PacketRing.Create(Allocate(PacketRing.MeasureBytes(MbufPlan.RingEntries), node, "a ring"), MbufPlan.RingEntries);
         w->FromHousekeeping = PacketRing.Create(Allocate(PacketRing.MeasureBytes(MbufPlan.RingEntries), node, "a ring"), MbufPlan.RingEntries);
         w->Index = index;
@@ -211,6 +214,7 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
             (ulong*)(region.Start + RegionLayout.LeasesOffset),
             block,
             (ServerCounters*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(region.ServerCounters(index))),
+            (SourceCounters*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(region.SourceCounters(index))),
             new ReadOnlySpan<ulong>(macs, Ports.Length),
             index,
             Workers.Length);

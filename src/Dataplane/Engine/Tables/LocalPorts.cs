@@ -1,0 +1,179 @@
+using System.Runtime.CompilerServices;
+using Forwarder.Abi;
+
+namespace Forwarder.Engine;
+
+/// <summary>
+/// Local ports of FullNAT: which flow has which port of which source address, both ways round. A worker has the ports that
+/// leave its index as remainder when divided by the number of workers, so that a reply's port names the worker. A port
+/// comes back at the end of the queue of free ones: it is used again as late as possible. TCP and UDP have a space each.
+/// </summary>
+public unsafe struct LocalPorts
+{
+    /// <summary>Bits of a word: port 0-15, source slot 16-26, its incarnation 27-31.</summary>
+    private const int SlotShift = 16, IncarnationShift = 27, Protocols = 2;
+
+    private const uint SlotMask = (1 << (IncarnationShift - SlotShift)) - 1, IncarnationMask = (1 << SourceEntry.IncarnationBits) - 1, Ipv6Flow = 1u << 31;
+
+    private uint* _flows;      // by space and port: place of the flow in its table, plus 1
+    private ushort* _free;     // by space: a ring of free ports
+    private uint* _first;      // by space: first free port in its ring,
+    private uint* _count;      // and how many
+    private uint* _words4, _words6; // by place in the flow tables
+    private uint _spaces, _portsPerSpace, _workers, _inUse;
+
+    /// <summary>Bytes of zeroed, 64-byte aligned memory for so many source addresses and flow tables of these sizes.</summary>
+    public static long MeasureBytes(int sources, int workers, in FlowTable4 flows4, in FlowTable6 flows6) =>
+        ((long)sources * Protocols * ((PortsPerSpace(workers) * (sizeof(uint) + sizeof(ushort))) + (2 * sizeof(uint))))
+        + (((flows4.BucketCount * (long)FlowTable4.Ways) + (flows6.BucketCount * (long)FlowTable6.Ways)) * sizeof(uint));
+
+    /// <summary>Makes them, all ports of this worker free.</summary>
+    public static LocalPorts Create(void* memory, int sources, int worker, int workers, in FlowTable4 flows4, in FlowTable6 flows6)
+    {
+        LocalPorts ports = new() { _spaces = (uint)sources * Protocols, _portsPerSpace = (uint)PortsPerSpace(workers), _workers = (uint)workers };
+        uint* at = (uint*)memory;
+        ports._words4 = at;
+        ports._words6 = ports._words4 + (flows4.BucketCount * (ulong)FlowTable4.Ways);
+        ports._flows = ports._words6 + (flows6.BucketCount * (ulong)FlowTable6.Ways);
+        ports._first = ports._flows + ((ulong)ports._spaces * ports._portsPerSpace);
+        ports._count = ports._first + ports._spaces;
+        ports._free = (ushort*)(ports._count + ports._spaces);
+        for (uint space = 0; space < ports._spaces; space++)
+        {
+            for (int port = Limits.SourcePortMin; port <= ushort.MaxValue; port++)
+            {
+                if (port % workers == worker)
+                {
+                    ports._free[(space * ports._portsPerSpace) + ports._count[space]++] = (ushort)port;
+                }
+            }
+        }
+
+        return ports;
+    }
+
+    /// <summary>Slot of the source address in a word.</summary>
+    public static uint Slot(uint word) => (word >> SlotShift) & SlotMask;
+
+    /// <summary>Port in a word.</summary>
+    public static ushort Port(uint word) => (ushort)word;
+
+    /// <summary>The worker that a port belongs to.</summary>
+    public readonly uint WorkerOf(uint port) => port % _workers;
+
+    /// <summary>The word of a flow that is as good as its source address is, or 0.</summary>
+    public static uint Find(EngineState* state, ulong* flow, int ipVersion)
+    {
+        uint word = *state->Ports.WordOf(state, flow, ipVersion);
+        return word != 0 && IsGood(state, word) ? word : 0;
+    }
+
+    /// <summary>Gives a flow a local port of a service's pool. Returns the flow's word, or 0 if there is none free.</summary>
+    public static uint Take(EngineState* state, ulong* flow, int ipVersion, ServiceEntry* service, uint hash)
+    {
+        Leave(state, flow, ipVersion);
+        ref LocalPorts ports = ref state->Ports;
+        for (uint n = 0; n < service->PoolCount; n++)
+        {
+            uint slot = state->View.PoolMembers[service->PoolFirst + ((hash + n) % service->PoolCount)];
+            uint space = Space(slot, service->Protocol);
+            if (space >= ports._spaces || ports._count[space] == 0)
+            {
+                continue;
+            }
+
+            ushort port = ports._free[(space * ports._portsPerSpace) + ports._first[space]];
+            ports._first[space] = ports._first[space] + 1 == ports._portsPerSpace ? 0 : ports._first[space] + 1;
+            ports._count[space]--;
+            ports._flows[(space * ports._portsPerSpace) + (port / ports._workers)] = ports.PlaceOf(state, flow, ipVersion) + 1;
+            uint word = port | (slot << SlotShift) | ((state->View.Sources[slot].Incarnation & IncarnationMask) << IncarnationShift);
+            *ports.WordOf(state, flow, ipVersion) = word;
+            state->Sources[slot].PortsInUse++;
+            ports._inUse++;
+            return word;
+        }
+
+        state->Sources[state->View.PoolMembers[service->PoolFirst]].Exhausted++;
+        return 0;
+    }
+
+    /// <summary>A flow has left its place: its port is free. The protocol is that of the port's space which names the flow.</summary>
+    public static void Leave(EngineState* state, ulong* flow, int ipVersion)
+    {
+        ref LocalPorts ports = ref state->Ports;
+        if (ports._inUse == 0)
+        {
+            return; // other methods' flows do not pay for a look
+        }
+
+        uint* word = ports.WordOf(state, flow, ipVersion);
+        if (*word == 0)
+        {
+            return;
+        }
+
+        uint place = ports.PlaceOf(state, flow, ipVersion) + 1, port = Port(*word), slot = Slot(*word);
+        for (uint space = (slot - 1) * Protocols; space < slot * Protocols; space++)
+        {
+            uint* owner = ports._flows + (space * ports._portsPerSpace) + (port / ports._workers);
+            if (*owner == place)
+            {
+                *owner = 0;
+                ports._free[(space * ports._portsPerSpace) + ((ports._first[space] + ports._count[space]++) % ports._portsPerSpace)] = (ushort)port;
+                state->Sources[slot].PortsInUse--;
+                ports._inUse--;
+                break;
+            }
+        }
+
+        *word = 0;
+    }
+
+    /// <summary>The value of the flow that has a local port, or null.</summary>
+    public static ulong* FindFlow(EngineState* state, uint slot, byte protocol, uint port)
+    {
+        ref LocalPorts ports = ref state->Ports;
+        uint space = Space(slot, protocol);
+        uint place = space < ports._spaces ? ports._flows[(space * ports._portsPerSpace) + (port / ports._workers)] : 0;
+        if (place == 0)
+        {
+            return null;
+        }
+
+        ulong* flow = ports.FlowAt(state, place - 1, out int ipVersion);
+        return Find(state, flow, ipVersion) == 0 ? null : flow;
+    }
+
+    private static bool IsGood(EngineState* state, uint word)
+    {
+        uint slot = Slot(word);
+        return slot < (uint)state->View.SourceCount && state->View.Sources[slot].Valid != 0
+            && (state->View.Sources[slot].Incarnation & IncarnationMask) == word >> IncarnationShift;
+    }
+
+    private static uint Space(uint slot, byte protocol) => ((slot - 1) * Protocols) + (protocol == Wire.Tcp ? 0u : 1u);
+
+    private static long PortsPerSpace(int workers) => ((ushort.MaxValue + 1) / workers) + 1;
+
+    private readonly uint* WordOf(EngineState* state, ulong* flow, int ipVersion) =>
+        (ipVersion == 4 ? _words4 : _words6) + (PlaceOf(state, flow, ipVersion) & ~Ipv6Flow);
+
+    private readonly uint PlaceOf(EngineState* state, ulong* flow, int ipVersion)
+    {
+        if (ipVersion == 4)
+        {
+            ulong word = (ulong)(flow - state->Flows4.Buckets);
+            return (uint)((word / (FlowTable4.BucketBytes / sizeof(ulong)) * FlowTable4.Ways) + (word % FlowTable4.Ways));
+        }
+
+        return (uint)(FlowTable6.EntryOf(flow) - state->Flows6.Buckets) | Ipv6Flow;
+    }
+
+    private readonly ulong* FlowAt(EngineState* state, uint place, out int ipVersion)
+    {
+        ipVersion = (place & Ipv6Flow) == 0 ? 4 : 6;
+        return ipVersion == 4
+            ? state->Flows4.Buckets + ((ulong)place / FlowTable4.Ways * (FlowTable4.BucketBytes / sizeof(ulong))) + FlowTable4.Ways + (place % FlowTable4.Ways)
+            : &(state->Flows6.Buckets + (place & ~Ipv6Flow))->Value;
+    }
+}
