@@ -38,5 +38,8 @@ public static class Pcap
     /// <summary>Source port of an IPv4 TCP segment without IP options.</summary>
     public static int TcpSourcePort(byte[] frame) => BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(34));
 
+    /// <summary>Destination port of an IPv4 TCP segment without IP options.</summary>
+    public static int TcpDestinationPort(byte[] frame) => BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(36));
+
     private static string Mac(ReadOnlySpan<byte> bytes) => string.Join(':', bytes.ToArray().Select(b => $"{b:x2}"));
 }
