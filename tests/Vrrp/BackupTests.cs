@@ -160,6 +160,46 @@ public class BackupTests
         Assert.Equal(609.375, rig.DueInMs(VrrpTimer.MasterDown), 6);
     }
 
+    /// <summary>Killed in the moment in which it was preempted: its dataplane owns the addresses until the lease ends, and it says no last word.</summary>
+    [Fact]
+    public void Lease_of_a_predecessor_that_did_not_resign_is_honoured()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(150, Rig.Lower);
+        rig.Pass(100);
+        rig.Hear(200, Rig.Higher);
+        rig.Pass(100);
+        rig.Hear(0, Rig.Higher);
+        Assert.Equal(2800, rig.DueInMs(VrrpTimer.MasterDown), 6); // not skew
+        rig.Pass(2800);
+        Assert.Equal(VrrpState.Active, rig.State);
+    }
+
+    [Fact]
+    public void A_predecessor_that_resigned_has_no_lease()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(150, Rig.Lower);
+        rig.Hear(0, Rig.Lower);
+        rig.Hear(200, Rig.Higher);
+        rig.Hear(0, Rig.Higher);
+        Assert.Equal(609.375, rig.DueInMs(VrrpTimer.MasterDown), 6);
+    }
+
+    /// <summary>A loser's later lease is not shortened by a predecessor's.</summary>
+    [Fact]
+    public void The_later_of_two_leases_counts()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(150, Rig.Lower);
+        rig.Pass(400);
+        rig.Hear(120, VrrpAddress.Parse("192.168.1.9")); // lost already
+        rig.Pass(400);
+        rig.Hear(200, Rig.Higher);
+        rig.Hear(0, Rig.Higher);
+        Assert.Equal(2600, rig.DueInMs(VrrpTimer.MasterDown), 6);
+    }
+
     [Fact]
     public void Lower_router_that_followed_a_resignation_is_not_taken_over_without_its_word()
     {

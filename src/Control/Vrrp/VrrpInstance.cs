@@ -25,6 +25,7 @@ public sealed class VrrpInstance
     private VrrpAddress? _loser;
     private long _loserLeaseEndNs;
     private long _activeFreshUntilNs;
+    private long _activeLeaseEndNs;
     private int _assertions;
     private long _lastAnnounceNs;
     private long _handoverHoldNs;
@@ -449,6 +450,19 @@ public sealed class VrrpInstance
         _loserLeaseEndNs = _nowNs - advert.AgeNs + (VrrpLimits.DownAdverts * VrrpTimers.IntervalNs(advert.IntervalCs));
     }
 
+    /// <summary>
+    /// Another router has taken over from the one that we followed, which has not resigned: it may have stopped before it
+    /// could hear that, and own the addresses until its lease ends.
+    /// </summary>
+    private void RememberPredecessor(VrrpAddress successor)
+    {
+        if (State == VrrpState.Backup && ActiveRouter is { } previous && previous != successor && !_activeResigned && _activeLeaseEndNs > _loserLeaseEndNs)
+        {
+            _loser = previous;
+            _loserLeaseEndNs = _activeLeaseEndNs;
+        }
+    }
+
     private void ForgetLoser(VrrpAddress source)
     {
         if (_loser == source)
@@ -460,10 +474,12 @@ public sealed class VrrpInstance
 
     private void Note(in VrrpEvent advert)
     {
+        RememberPredecessor(advert.Source);
         ForgetLoser(advert.Source);
         ActiveRouter = advert.Source;
         ActivePriority = advert.Priority;
         _activeFreshUntilNs = _nowNs - advert.AgeNs + (VrrpTimers.IntervalNs(advert.IntervalCs) * 3 / 2);
+        _activeLeaseEndNs = _nowNs - advert.AgeNs + (VrrpLimits.DownAdverts * VrrpTimers.IntervalNs(advert.IntervalCs));
     }
 
     private void HearLowerRouter(in VrrpEvent advert)
