@@ -71,19 +71,4 @@ public sealed class FrameFuzzTests
 
         return [.. frames];
     }
-
-    /// <summary>VLAN 0 and 100: the second service's servers are behind a tag.</summary>
-    internal static SnapshotContent Content() => Builder().Content;
-
-    internal static ContentBuilder Builder()
-    {
-        ContentBuilder builder = new();
-        int untagged = builder.Interface(0, address: "172.16.58.2"), tagged = builder.Interface(0, vlan: 100, address: "10.1.0.2");
-        builder.Local("fd16::2", LocalAddressKind.Own, (ushort)untagged);
-        builder.Service("172.16.58.1", 80, Wire.Tcp, Scheduler.Maglev, 251, (untagged, "172.16.58.7", 2), (untagged, "172.16.58.8", 1));
-        builder.Service("172.16.58.1", 53, Wire.Udp, Scheduler.Wlc, 251, (tagged, "10.1.0.7", 1), (tagged, "10.1.0.8", 1));
-        builder.Service("fd16::100", 80, Wire.Tcp, Scheduler.Wlc, 251, (untagged, "fd16::7", 1), (untagged, "fd16::8", 1));
-        builder.Service("fd16::100", 53, Wire.Udp, Scheduler.Maglev, 251, (untagged, "fd16::7", 1));
-        return builder;
-    }
 }

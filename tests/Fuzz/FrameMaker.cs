@@ -43,7 +43,8 @@ public sealed class FrameMaker(Random random, SecondDirector director)
         _flows.AddRange(director.Flows.Take(64));
     }
 
-    private byte[] Request()
+    /// <summary>A packet from a client to a service.</summary>
+    public byte[] Request()
     {
         FuzzService service = FuzzNetwork.Services[random.Next(FuzzNetwork.Services.Count)];
         string[] clients = service.Vip.Length == 16 ? s_clients6 : s_clients4;
@@ -51,7 +52,7 @@ public sealed class FrameMaker(Random random, SecondDirector director)
         return Framed(Packet(System.Net.IPAddress.Parse(clients[random.Next(clients.Length)]).GetAddressBytes(), service.Vip, service.Protocol, l4));
     }
 
-    /// <summary>A packet of the client, of its server, an ICMP error to the server or to the client.</summary>
+    /// <summary>A packet of a flow, in either direction, or an error about it.</summary>
     private byte[] OfAFlow()
     {
         if (_flows.Count == 0)
@@ -63,17 +64,23 @@ public sealed class FrameMaker(Random random, SecondDirector director)
         byte[] address = Convert.FromHexString(client.Split(':')[0]), vip = flow.Service.Vip;
         int port = int.Parse(client.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture);
         byte protocol = flow.Service.Protocol;
-        bool nat = flow.Server.Method == ForwardingMethod.Nat;
         byte[] request() => Packet(address, vip, protocol, Zeroed(address, flow.Server.Address, flow.Server.Port - flow.Service.Port, 2, Transport(protocol, port, flow.Service.Port), protocol));
-        byte[] answer() => Packet(vip, address, protocol, Transport(protocol, flow.Service.Port, port));
-        byte[] reply() => Packet(flow.Server.Address, address, protocol, Zeroed(vip, address, flow.Service.Port - flow.Server.Port, 0, Transport(protocol, flow.Server.Port, port), protocol));
-        byte[] translated() => Packet(address, flow.Server.Address, protocol, Transport(protocol, port, flow.Server.Port));
-        return Framed(random.Next(nat ? 5 : 2) switch
+        return random.Next(4) == 0 ? Framed(request()) : Answer(flow.Service, flow.Server, address, port);
+    }
+
+    /// <summary>What may come back of a flow: an ICMP error to the server; of NAT a reply, or an ICMP error to the client.</summary>
+    public byte[] Answer(FuzzService service, FuzzServer server, byte[] client, int port)
+    {
+        byte protocol = service.Protocol;
+        byte[] answer() => Packet(service.Vip, client, protocol, Transport(protocol, service.Port, port));
+        byte[] reply() => Packet(server.Address, client, protocol, Zeroed(service.Vip, client, service.Port - server.Port, 0, Transport(protocol, server.Port, port), protocol));
+        byte[] translated() => Packet(client, server.Address, protocol, Transport(protocol, port, server.Port));
+        byte[] router = client.Length == 4 ? [192, 0, 2, 200] : s_router6;
+        return Framed(random.Next(server.Method == ForwardingMethod.Nat ? 4 : 1) switch
         {
-            0 => request(),
-            1 => Error(random.Next(3) == 0 ? address : vip.Length == 4 ? [192, 0, 2, 200] : s_router6, vip, answer()),
-            2 or 3 => reply(),
-            _ => Error(flow.Server.Address, address, translated()),
+            0 => Error(random.Next(3) == 0 ? client : router, service.Vip, answer()),
+            1 or 2 => reply(),
+            _ => Error(random.Next(3) == 0 ? router : server.Address, client, translated()),
         });
     }
 
@@ -161,7 +168,7 @@ public sealed class FrameMaker(Random random, SecondDirector director)
             ip.AsSpan((from.Length == 16 ? 40 : 20) + 6, 2).Fill(0xFF);
         }
 
-        return protocol is 6 or 17 ? Extended(ip) : ip;
+        return Extended(ip);
     }
 
     private byte[] Error(byte[] from, byte[] to, byte[] about)

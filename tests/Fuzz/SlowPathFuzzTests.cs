@@ -1,83 +1,89 @@
 using Forwarder.Abi;
-using Forwarder.Engine;
 using Forwarder.TestSupport;
 
 namespace Forwarder.Fuzz.Tests;
 
-/// <summary>Changed frames through the slow path, each twice: with zeros and with ones behind the frame. What is done may not depend on them.</summary>
+/// <summary>What a worker hands over goes through the slow path twice: with zeros and with ones behind the frame. What is done may not depend on them.</summary>
 public sealed class SlowPathFuzzTests
 {
     private const int FrameBytesMax = 1536;
+    private static readonly byte[][] s_portMacs = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]];
 
     [Fact]
     public void Each_frame_is_sent_dropped_or_given_to_the_host_once_and_nothing_behind_it_is_read()
     {
         using FuzzRun run = new("slow-path");
-        using SlowPathRig zeros = new(FrameFuzzTests.Content()), ones = new(FrameFuzzTests.Content()) { Behind = 0xFF };
+        using FrameBench bench = new();
+        using SlowPathRig zeros = new(FuzzNetwork.Content), ones = new(FuzzNetwork.Content) { Behind = 0xFF };
+        FrameMaker maker = new(run.Random, bench.Director);
+        Dictionary<string, long> seen = [];
         while (run.Goes)
         {
-            byte[] frame = Mutator.Next(run.Random, FrameBytesMax);
-            string verdict = ExpectedVerdict.Of(frame);
-            if (verdict != "punt")
+            bool owns = run.Random.Next(8) != 0;
+            bench.Set(owns: true, [(uint)run.Random.Next(1, 8)], 256u * (uint)run.Random.Next(8));
+            maker.Look();
+            int port = run.Random.Next(FuzzNetwork.PortCount);
+            HashSet<string> clients = [];
+            byte[][] frames = [.. Enumerable.Range(0, run.Random.Next(1, 9)).Select(_ => maker.Next(FrameBytesMax)).Where(f => FrameBench.MayShareABurst(FrameRules.Read(f), clients))];
+            run.Trying(frames.SelectMany(f => f).ToArray());
+            zeros.Region.Leases[FuzzNetwork.Group] = ones.Region.Leases[FuzzNetwork.Group] = owns ? ulong.MaxValue : 0;
+            zeros.HasHost = ones.HasHost = run.Random.Next(4) != 0;
+            foreach (Fate fate in bench.Turn(port, frames).Fates.Where(f => f.Kind is "punt" or "refuse"))
             {
-                continue; // workers give nothing else to the slow path
-            }
-
-            run.Trying(frame);
-            bool hasHost = run.Random.Next(4) != 0;
-            string first = Punt(zeros, frame, hasHost), second = Punt(ones, frame, hasHost);
-            run.Require(first == second, $"read behind the frame: {first} or {second}", frame);
-            run.Require(zeros.Held == 0, "the packet is lost", frame);
-            if (run.Random.Next(16) == 0)
-            {
-                int ms = run.Random.Next(2_000);
-                zeros.Pass(ms);
-                ones.Pass(ms);
-                Forget(zeros);
-                Forget(ones);
-            }
-        }
-
-        Assert.True(run.Count > 1_000, $"Only {run.Count} frames were tried.");
-    }
-
-    [Fact]
-    public void Packets_that_wait_are_sent_or_dropped_in_the_end()
-    {
-        using FuzzRun run = new("waiting");
-        using SlowPathRig rig = new(FrameFuzzTests.Content());
-        while (run.Goes)
-        {
-            int given = 0;
-            Forget(rig);
-            for (int n = run.Random.Next(1, 40); n > 0; n--)
-            {
-                byte[] frame = Mutator.Next(run.Random, FrameBytesMax);
-                run.Trying(frame);
-                bool punt = ExpectedVerdict.Of(frame) == "punt";
-                if (!punt && frame.Length >= Wire.EthernetBytes)
+                string first = Give(zeros, fate), second = Give(ones, fate);
+                run.Require(first == second, $"read behind the frame: {first} or {second}", fate.Frame);
+                run.Require(zeros.Held == 0, "the packet is lost", fate.Frame);
+                run.Require(zeros.Drops.Count + zeros.ToTheHost.Count <= 1, "the packet has two ends", fate.Frame);
+                if (fate.Kind == "refuse")
                 {
-                    rig.Wait(frame, (uint)run.Random.Next(8)); // slots that are, and that are not
-                    given++;
+                    Refused(run, zeros, fate, seen);
                 }
-
-                rig.Pass(run.Random.Next(200));
             }
 
-            rig.Pass(5_000);
-            run.Require(rig.Held == 0, $"{rig.Held} of {given} packets are held for ever", []);
+            int ms = run.Random.Next(16) == 0 ? run.Random.Next(2_000) : 10; // at most 8 errors in 10 ms: the rate is not in the way
+            Pass(zeros, ms);
+            Pass(ones, ms);
         }
+
+        Assert.Equal([], s_branches.Where(b => seen.GetValueOrDefault(b) < 10));
     }
 
-    private static string Punt(SlowPathRig rig, byte[] frame, bool hasHost)
+    private static readonly string[] s_branches = ["TooBig told", "TooBig not told", "TtlExpired told", "TtlExpired not told"];
+
+    private static void Refused(FuzzRun run, SlowPathRig rig, Fate fate, Dictionary<string, long> seen)
+    {
+        int vlan = fate.Frame[12] == 0x81 && fate.Frame[13] == 0 ? ((fate.Frame[14] << 8) | fate.Frame[15]) & 0xFFF : 0;
+        byte[]? own = (fate.Port, vlan) switch { (0, 0) => [172, 16, 58, 2], (0, 100) => [10, 1, 0, 2], (1, 0) => [192, 0, 2, 1], _ => null };
+        byte[]? expected = RefusalRules.Expected(fate.Frame, fate.Reason, fate.Tag, own, s_portMacs[fate.Port]);
+        run.Require(rig.Drops is [var reason] && reason == fate.Reason && rig.ToTheHost.Count == 0, $"refused for {fate.Reason}, but {string.Join(' ', rig.Drops)}", fate.Frame);
+        run.Require(rig.Sent.Count == (expected == null ? 0 : 1), $"{rig.Sent.Count} errors about {fate.Reason}", fate.Frame);
+        run.Require(expected == null || (rig.Sent[0].Port == fate.Port && rig.Sent[0].Frame.AsSpan().SequenceEqual(expected)), expected == null ? "" : $"told {Convert.ToHexString(rig.Sent[0].Frame)} where {Convert.ToHexString(expected)} is right", fate.Frame);
+        string branch = $"{fate.Reason} {(expected == null ? "not told" : "told")}";
+        seen[branch] = seen.GetValueOrDefault(branch) + 1;
+    }
+
+    private static string Give(SlowPathRig rig, Fate fate)
     {
         Forget(rig);
-        rig.HasHost = hasHost;
-        rig.Punt(frame);
+        if (fate.Kind == "punt")
+        {
+            rig.Punt(fate.Frame, fate.Port);
+        }
+        else
+        {
+            rig.Refuse(fate.Frame, fate.Reason, (int)fate.Tag, fate.Port);
+        }
+
         return string.Join(' ', [.. rig.Sent.Select(s => $"sent {s.Port} {Convert.ToHexString(s.Frame)}"), .. rig.ToTheHost.Select(Convert.ToHexString), .. rig.Drops.Select(d => d.ToString())]);
     }
 
-    private static void Forget(SlowPathRig rig)
+    private static void Pass(SlowPathRig rig, int ms)
+    {
+        rig.Pass(ms);
+        Forget(rig);
+    }
+
+    internal static void Forget(SlowPathRig rig)
     {
         rig.Sent.Clear();
         rig.ToTheHost.Clear();

@@ -5,18 +5,21 @@ using Forwarder.TestSupport;
 
 namespace Forwarder.Fuzz.Tests;
 
-/// <summary>Changed snapshots: the verifier refuses them, or the engine can use them without leaving them.</summary>
+/// <summary>Changed snapshots: the verifier refuses them, or worker and slow path can use them without leaving them.</summary>
 public sealed unsafe class SnapshotFuzzTests
 {
     private const ulong Generation = 1;
-    private const int PortCount = 1;
+    private const int PortCount = FuzzNetwork.PortCount;
 
     [Fact]
-    public void What_the_verifier_accepts_the_engine_can_use()
+    public void What_the_verifier_accepts_worker_and_slow_path_can_use()
     {
         using FuzzRun run = new("snapshots");
-        using EngineRig rig = new(flows: 256);
-        byte[] good = Written(Content());
+        using EngineRig rig = new(256, FuzzNetwork.PortMac, FuzzNetwork.PortMac);
+        using SlowPathRig slow = new(FuzzNetwork.Content);
+        FrameMaker maker = new(run.Random, new SecondDirector());
+        byte[][] requests = [.. Enumerable.Range(0, 256).Select(_ => maker.Request())], answers = [.. requests.Select(_ => Answer(run.Random, maker))];
+        byte[] good = Written(FuzzNetwork.Content);
         using GuardedMemory place = new(good.Length);
         Dictionary<SnapshotFault, int> seen = [];
         while (run.Goes)
@@ -28,7 +31,7 @@ public sealed unsafe class SnapshotFuzzTests
             seen[fault] = seen.GetValueOrDefault(fault) + 1;
             if (fault == SnapshotFault.None)
             {
-                Use(rig, run, at);
+                Use(rig, slow, requests, answers, run, at);
             }
         }
 
@@ -39,7 +42,7 @@ public sealed unsafe class SnapshotFuzzTests
     [Fact]
     public void A_changed_byte_without_a_new_checksum_is_refused()
     {
-        byte[] good = Written(Content());
+        byte[] good = Written(FuzzNetwork.Content);
         Assert.Equal(SnapshotFault.None, SnapshotVerifier.Verify(good, Generation, out _, PortCount));
         for (int i = 0; i < good.Length; i++)
         {
@@ -49,26 +52,60 @@ public sealed unsafe class SnapshotFuzzTests
         }
     }
 
-    private static void Use(EngineRig rig, FuzzRun run, byte* snapshot)
+    /// <summary>A worker and the slow path work by the snapshot: requests, then what comes back of the flows that they have opened.</summary>
+    private static void Use(EngineRig rig, SlowPathRig slow, byte[][] requests, byte[][] answers, FuzzRun run, byte* snapshot)
     {
-        EngineState.UseSnapshot(rig.State, new SnapshotView(snapshot));
-        foreach (int slot in Enumerable.Range(1, 8))
+        SnapshotView view = new(snapshot);
+        slow.Use(view);
+        EngineState.UseSnapshot(rig.State, view);
+        rig.State->NowNs = 1;
+        rig.Region.Leases.Fill(run.Random.Next(8) == 0 ? 0 : ulong.MaxValue);
+        slow.Region.Leases.Fill(run.Random.Next(8) == 0 ? 0 : ulong.MaxValue);
+        for (int slot = 1; slot < FuzzNetwork.Content.NextHops.Count; slot++)
         {
             rig.Region.Neighbours[slot] = run.Random.Next(4) == 0 ? 0 : NeighbourWord.Pack(EngineRig.MacOfNextHop(slot), NeighbourState.Reachable, 0);
         }
 
         for (int n = 0; n < 4; n++)
         {
-            byte[][] frames = [.. Enumerable.Range(0, Limits.BurstMax).Select(_ => Corpus.Frames[run.Random.Next(Corpus.Frames.Count)])];
-            rig.Run(0, frames);
+            byte[][] frames = [.. Enumerable.Range(0, Limits.BurstMax).Select(_ => (n % 2 == 0 ? requests : answers)[run.Random.Next(requests.Length)])];
+            int port = run.Random.Next(PortCount);
+            rig.Run(port, frames);
             for (int i = 0; i < frames.Length; i++)
             {
-                Verdict verdict = rig.Burst->VerdictOf(i);
-                run.Require(verdict != Verdict.None, "no verdict", frames[i]);
-                run.Require(verdict != Verdict.Forward || rig.Burst->Egress[i] < PortCount, $"sent to port {rig.Burst->Egress[i]}", frames[i]);
-                run.Require(verdict != Verdict.Wait || rig.Burst->NextHop[i] < Limits.NextHopsMax, $"waits for {rig.Burst->NextHop[i]}", frames[i]);
+                HandOn(rig, slow, run, i, port, frames[i]);
             }
         }
+
+        slow.Pass(run.Random.Next(32) == 0 ? NeighbourTable.WaitingMs : 10);
+        run.Require(slow.Sent.All(s => s.Port < PortCount), "the slow path sends by a port that is not", []);
+        SlowPathFuzzTests.Forget(slow);
+    }
+
+    /// <summary>As housekeeping does with what a worker hands over.</summary>
+    private static void HandOn(EngineRig rig, SlowPathRig slow, FuzzRun run, int i, int port, byte[] frame)
+    {
+        byte[] left = rig.Frame(i).ToArray();
+        uint tag = rig.Burst->NextHop[i];
+        int held = slow.Held;
+        switch (rig.Burst->VerdictOf(i))
+        {
+            case Verdict.Punt: slow.Punt(left, port); break;
+            case Verdict.Wait: slow.Wait(left, tag); break;
+            case Verdict.Refuse: slow.Refuse(left, (DropReason)rig.Burst->Reason[i], (int)tag, port); break;
+            case Verdict.Forward: run.Require(rig.Burst->Egress[i] < PortCount, $"sent to port {rig.Burst->Egress[i]}", frame); break;
+            case Verdict.Drop: run.Require(Enum.IsDefined((DropReason)rig.Burst->Reason[i]) && rig.Burst->Reason[i] != 0, "dropped for no reason", frame); break;
+            default: run.Require(false, $"verdict {rig.Burst->VerdictOf(i)}", frame); break;
+        }
+
+        run.Require(slow.Held == held || rig.Burst->VerdictOf(i) == Verdict.Wait, "the slow path keeps a packet", frame);
+    }
+
+    private static byte[] Answer(Random random, FrameMaker maker)
+    {
+        FuzzService service = FuzzNetwork.Services[random.Next(FuzzNetwork.Services.Count)];
+        byte[] client = System.Net.IPAddress.Parse(service.Vip.Length == 4 ? "172.16.0.1" : "2001:db8::9").GetAddressBytes();
+        return maker.Answer(service, service.Servers[random.Next(service.Servers.Length)], client, random.Next(40_000, 40_016));
     }
 
     /// <summary>One to three words changed, more often in the small fields; then the checksum is made right.</summary>
@@ -99,9 +136,6 @@ public sealed unsafe class SnapshotFuzzTests
 
         return changed;
     }
-
-    /// <summary>Servers of all methods.</summary>
-    private static SnapshotContent Content() => FrameFuzzTests.Builder().Tunnel(1, "172.16.58.2").Tunnel(5, "fd16::2").Nat(3, 5353).Nat(6, 8080).Content;
 
     private static byte[] Written(SnapshotContent content)
     {

@@ -68,6 +68,9 @@ public sealed unsafe class SlowPathRig : ISlowPathHost, IDisposable
         _slowPath.SetSnapshot(view, NowMs);
     }
 
+    /// <summary>Takes a snapshot that lies elsewhere; it must stay there until the next one.</summary>
+    public void Use(in SnapshotView view) => _slowPath.SetSnapshot(view, NowMs);
+
     /// <summary>A frame punted by a worker.</summary>
     public void Punt(byte[] frame, int port = 0)
     {

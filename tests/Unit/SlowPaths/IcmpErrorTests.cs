@@ -27,6 +27,22 @@ public sealed class IcmpErrorTests : IDisposable
         _rig.Dispose();
     }
 
+    /// <summary>RFC 4443 section 2.4 (e): an error never causes another one, and a header in front does not hide it.</summary>
+    [Theory]
+    [InlineData(new byte[0], 58, 0)]
+    [InlineData(new byte[] { 58, 0, 1, 4, 0, 0, 0, 0 }, 60, 0)]
+    [InlineData(new byte[] { 60, 0, 1, 4, 0, 0, 0, 0, 58, 0, 1, 4, 0, 0, 0, 0 }, 0, 0)]
+    [InlineData(new byte[] { 6, 0, 1, 4, 0, 0, 0, 0 }, 60, 1)]
+    public void NoErrorAboutAnIcmpv6Error(byte[] extensions, int firstHeader, int errors)
+    {
+        byte[] frame = Packet(Client6, Vip6, 40);
+        frame[20] = (byte)firstHeader;
+        frame[19] += (byte)extensions.Length;
+        _rig.Refuse([.. frame[..54], .. extensions, .. frame[54..]], DropReason.TtlExpired, 0);
+        Assert.Equal(errors, _rig.Sent.Count);
+        Assert.Equal([DropReason.TtlExpired], _rig.Drops);
+    }
+
     private static byte[] Packet(string from, string to, int payloadBytes = 1_400, bool dontFragment = true, int vlan = 0)
     {
         byte[] frame = Frames.L4(from, 40000, to, 80, payloadBytes: payloadBytes, vlan: vlan, sourceMac: RouterMac);

@@ -27,7 +27,7 @@ internal sealed unsafe class IcmpErrors(ISlowPathHost host, SlowPathCounters* co
         int l3 = *(ushort*)(frame + 12) == Wire.Vlan ? Wire.EthernetBytes + Wire.VlanTagBytes : Wire.EthernetBytes;
         byte* ip = frame + l3;
         bool v4 = (ip[0] >> 4) == 4;
-        if ((*(ulong*)frame & Wire.MacGroupBit) != 0 || !(v4 ? IsOwed4(ip, reason) : IsOwed6(ip)))
+        if ((*(ulong*)frame & Wire.MacGroupBit) != 0 || !(v4 ? IsOwed4(ip, reason) : IsOwed6(ip, length - l3)))
         {
             return;
         }
@@ -60,7 +60,15 @@ internal sealed unsafe class IcmpErrors(ISlowPathHost host, SlowPathCounters* co
             && (reason != DropReason.TooBig || (fragment & Wire.Ipv4DontFragment) != 0);
     }
 
-    private static bool IsOwed6(byte* ip) => ip[8] != 0xFF && (*(ulong*)(ip + 8) | *(ulong*)(ip + 16)) != 0 && ip[6] != Wire.Icmpv6;
+    /// <summary>No error about an ICMPv6 message, behind extension headers either, or to what is no host (RFC 4443 section 2.4 (e)).</summary>
+    private static bool IsOwed6(byte* ip, int bytes)
+    {
+        byte* l4 = ip + Wire.Ipv6Bytes;
+        uint room = (uint)Math.Max(bytes - Wire.Ipv6Bytes, 0);
+        byte protocol = ip[6];
+        return ip[8] != 0xFF && (*(ulong*)(ip + 8) | *(ulong*)(ip + 16)) != 0
+            && Classify.SkipExtensions(ref l4, ref room, ref protocol, out _) && protocol != Wire.Icmpv6;
+    }
 
     private bool TakeToken(long nowMs)
     {

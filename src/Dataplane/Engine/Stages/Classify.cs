@@ -314,7 +314,7 @@ public static unsafe class Classify
         state->View.TryFindLocal6(high, low, out LocalAddress6Entry local) && local.IsVirtual;
 
     /// <summary>Walks the extension headers (RFC 8200 section 4). False if they are cut off or too many.</summary>
-    private static bool SkipExtensions(ref byte* l4, ref uint bytes, ref byte protocol, out bool fragment)
+    internal static bool SkipExtensions(ref byte* l4, ref uint bytes, ref byte protocol, out bool fragment)
     {
         fragment = false;
         for (int n = 0; n < Wire.Ipv6ExtensionsMax; n++)
