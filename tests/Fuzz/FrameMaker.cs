@@ -8,6 +8,7 @@ namespace Forwarder.Fuzz.Tests;
 public sealed class FrameMaker(Random random, SecondDirector director)
 {
     private static readonly string[] s_clients4 = ["172.16.0.1", "192.0.2.9"], s_clients6 = ["2001:db8::9", "fd16::c"];
+    private static readonly string[] s_targets4 = ["172.16.58.1", "172.16.58.2", "172.16.58.3", "172.16.58.99"], s_targets6 = ["fd16::100", "fd16::2", "fd16::99"];
     private static readonly byte[] s_router6 = Convert.FromHexString("20010db8000000000000000000000abc");
     private static readonly byte[] s_extensions = [0, 43, 44, 60];
     private static readonly byte[] s_flags = [2, 16, 16, 24, 17, 4, 20, 0, 1, 3];
@@ -16,8 +17,9 @@ public sealed class FrameMaker(Random random, SecondDirector director)
     /// <summary>A frame and the port that it comes from.</summary>
     public byte[] Next(int bytesMax)
     {
-        byte[] frame = random.Next(8) switch
+        byte[] frame = random.Next(9) switch
         {
+            8 => Message(),
             0 => Corpus.Frames[random.Next(Corpus.Frames.Count)].ToArray(),
             <= 3 => Request(),
             _ => OfAFlow(),
@@ -34,6 +36,25 @@ public sealed class FrameMaker(Random random, SecondDirector director)
         }
 
         return frame;
+    }
+
+    /// <summary>ARP, neighbour discovery and echo, from next hops and others; MAC addresses that end in zeros, so that a cut frame looks whole if zeros follow.</summary>
+    private byte[] Message()
+    {
+        const ulong Mac = 0x0000_0000_0A02, Ones = 0xFFFF_0000_0A02;
+        ulong mac = random.Next(2) == 0 ? Mac : Ones;
+        string target = s_targets4[random.Next(s_targets4.Length)], target6 = s_targets6[random.Next(s_targets6.Length)];
+        string sender = random.Next(2) == 0 ? "172.16.58.7" : "172.16.0.1", sender6 = random.Next(2) == 0 ? "fd16::7" : "fd16::c";
+        byte[] frame = random.Next(6) switch
+        {
+            0 => Messages.Arp(1, sender, target, mac)[..42],
+            1 => Messages.Arp(2, sender, target, mac)[..42],
+            2 => Messages.Nd(135, sender6, $"ff02::1:ff00:{target6.Split(':')[^1]}", target6, mac, 1),
+            3 => Messages.Nd(136, sender6, "ff02::1", sender6, mac, 2, flags: 0x20),
+            4 => Messages.Echo4(sender, target, payloadBytes: random.Next(64)),
+            _ => Messages.Icmpv6(sender6, target6, mac, [128, 0, 0, 0, 0, 1, 0, 1, .. new byte[random.Next(64)]]),
+        };
+        return random.Next(4) == 0 ? frame[..^random.Next(1, Math.Min(frame.Length, 8))] : frame;
     }
 
     /// <summary>Takes note of the flows that there are now.</summary>

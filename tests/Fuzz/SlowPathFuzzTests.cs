@@ -34,6 +34,7 @@ public sealed class SlowPathFuzzTests
                 run.Require(first == second, $"read behind the frame: {first} or {second}", fate.Frame);
                 run.Require(zeros.Held == 0, "the packet is lost", fate.Frame);
                 run.Require(zeros.Drops.Count + zeros.ToTheHost.Count <= 1, "the packet has two ends", fate.Frame);
+                run.Require(!IsShortArp(fate) || zeros.Drops is [DropReason.NeighbourMessageBad], "an ARP message that is cut off is not dropped as such", fate.Frame);
                 if (fate.Kind == "refuse")
                 {
                     Refused(run, zeros, fate, seen);
@@ -48,13 +49,24 @@ public sealed class SlowPathFuzzTests
         Assert.Equal([], s_branches.Where(b => seen.GetValueOrDefault(b) < 10));
     }
 
+    /// <summary>28 bytes (RFC 826), on an interface of the network.</summary>
+    private static bool IsShortArp(Fate fate)
+    {
+        int l3 = fate.Frame.Length >= 18 && fate.Frame[12] == 0x81 && fate.Frame[13] == 0 ? 18 : 14;
+        return fate.Frame.Length >= l3 && fate.Frame.Length < l3 + 28 && fate.Frame[l3 - 2] == 8 && fate.Frame[l3 - 1] == 6 && OwnOf(fate) != null;
+    }
+
+    private static byte[]? OwnOf(Fate fate)
+    {
+        int vlan = fate.Frame[12] == 0x81 && fate.Frame[13] == 0 ? ((fate.Frame[14] << 8) | fate.Frame[15]) & 0xFFF : 0;
+        return (fate.Port, vlan) switch { (0, 0) => [172, 16, 58, 2], (0, 100) => [10, 1, 0, 2], (1, 0) => [192, 0, 2, 1], _ => null };
+    }
+
     private static readonly string[] s_branches = ["TooBig told", "TooBig not told", "TtlExpired told", "TtlExpired not told"];
 
     private static void Refused(FuzzRun run, SlowPathRig rig, Fate fate, Dictionary<string, long> seen)
     {
-        int vlan = fate.Frame[12] == 0x81 && fate.Frame[13] == 0 ? ((fate.Frame[14] << 8) | fate.Frame[15]) & 0xFFF : 0;
-        byte[]? own = (fate.Port, vlan) switch { (0, 0) => [172, 16, 58, 2], (0, 100) => [10, 1, 0, 2], (1, 0) => [192, 0, 2, 1], _ => null };
-        byte[]? expected = RefusalRules.Expected(fate.Frame, fate.Reason, fate.Tag, own, s_portMacs[fate.Port]);
+        byte[]? expected = RefusalRules.Expected(fate.Frame, fate.Reason, fate.Tag, OwnOf(fate), s_portMacs[fate.Port]);
         run.Require(rig.Drops is [var reason] && reason == fate.Reason && rig.ToTheHost.Count == 0, $"refused for {fate.Reason}, but {string.Join(' ', rig.Drops)}", fate.Frame);
         run.Require(rig.Sent.Count == (expected == null ? 0 : 1), $"{rig.Sent.Count} errors about {fate.Reason}", fate.Frame);
         run.Require(expected == null || (rig.Sent[0].Port == fate.Port && rig.Sent[0].Frame.AsSpan().SequenceEqual(expected)), expected == null ? "" : $"told {Convert.ToHexString(rig.Sent[0].Frame)} where {Convert.ToHexString(expected)} is right", fate.Frame);
@@ -74,7 +86,8 @@ public sealed class SlowPathFuzzTests
             rig.Refuse(fate.Frame, fate.Reason, (int)fate.Tag, fate.Port);
         }
 
-        return string.Join(' ', [.. rig.Sent.Select(s => $"sent {s.Port} {Convert.ToHexString(s.Frame)}"), .. rig.ToTheHost.Select(Convert.ToHexString), .. rig.Drops.Select(d => d.ToString())]);
+        string learned = string.Join(' ', Enumerable.Range(1, FuzzNetwork.Content.NextHops.Count - 1).Select(slot => $"{rig.Region.Neighbours[slot]:x}"));
+        return string.Join(' ', [learned, .. rig.Sent.Select(s => $"sent {s.Port} {Convert.ToHexString(s.Frame)}"), .. rig.ToTheHost.Select(Convert.ToHexString), .. rig.Drops.Select(d => d.ToString())]);
     }
 
     private static void Pass(SlowPathRig rig, int ms)
