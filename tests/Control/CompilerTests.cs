@@ -56,6 +56,34 @@ public sealed class CompilerTests
         Assert.Equal(before, Bytes(again));
     }, iter: 100);
 
+    [Fact]
+    public void PortsLearnWhatVrrpNeeds()
+    {
+        DesiredState state = States.WithServices();
+        state = state with
+        {
+            Dataplane = state.Dataplane with { Ports = [state.Dataplane.Ports[0] with { Exception = "fwd0" }] },
+            Vrrp =
+            [
+                new VrrpGroupSettings { Name = "a", Interface = "lan0", Vrid = 51, Addresses = ["172.17.0.1"], VirtualMac = true },
+                new VrrpGroupSettings { Name = "b", Interface = "lan0", Vrid = 52, Addresses = ["172.17.0.2"] },
+                new VrrpGroupSettings { Name = "c", Interface = "lan0", Vrid = 51, Addresses = ["fd17::1"], VirtualMac = true },
+            ],
+        };
+        SnapshotCompiler compiler = new();
+        DirectorModel model = ModelBuilder.Build(state, new CheckedServices());
+        SnapshotContent content = compiler.Compile(model);
+        Assert.Equal(InterfaceEntry.Vrrp4 | InterfaceEntry.Vrrp6, content.Interfaces[model.VrrpGroups[0].Key.Interface].VrrpFamilies);
+        Assert.True(compiler.VrrpGroups.TryFind(model.VrrpGroups[0].Key, out int a));
+        Assert.True(compiler.VrrpGroups.TryFind(model.VrrpGroups[2].Key, out int c));
+        Assert.NotEqual(a, c);
+        Assert.Equal([(0x3301_005E_0000UL, (uint)a), (0x3302_005E_0000UL, (uint)c)], content.VirtualMacs.Select(m => (m.Mac, m.VrrpGroup)));
+
+        content = compiler.Compile(ModelBuilder.Build(state with { Vrrp = [] }, new CheckedServices()));
+        Assert.Empty(content.VirtualMacs);
+        Assert.All(content.Interfaces, i => Assert.Equal(0, i.VrrpFamilies));
+    }
+
     private static DesiredState Next(DesiredState state, VirtualService[] next, int kept, bool tagged)
     {
         VirtualService[] stay = [.. state.Services.Where((_, i) => (kept >> (i % 3) & 1) != 0)];

@@ -44,7 +44,7 @@ public static class FuzzNetwork
         Add("172.16.58.3", 53, Wire.Udp, Scheduler.Maglev, (Nat, Outside, "192.0.2.7", 53, 1));
         Add("172.16.58.3", 54, Wire.Udp, Scheduler.Wlc, (Dr, Untagged, "172.16.58.7", 0, 0)); // nobody takes flows
         Services = s_services;
-        s_builder.Govern(Group);
+        s_builder.Govern(Group).VirtualMac((ushort)Group, vrid: 51, vlan: 4000); // where no frame comes from: all others are foreign
     }
 
     /// <summary>For the engine.</summary>

@@ -13,12 +13,15 @@ public sealed unsafe class Director : IDisposable
     private readonly EngineRig _worker = new();
     private readonly SnapshotCompiler _compiler = new();
     private SlowPathRig? _slowPath;
+    private IReadOnlyList<VrrpGroupModel> _groups = [];
 
     /// <summary>Compiles a configuration and puts it in force. Servers are at 02:ff:00:00:HH:LL of their next hop's slot.</summary>
     public void Configure(string json, bool resolved)
     {
         DesiredState state = JsonSerializer.Deserialize(json, ApiJson.Default.DesiredState)!;
-        SnapshotContent content = _compiler.Compile(ModelBuilder.Build(state, new CheckedServices()));
+        DirectorModel model = ModelBuilder.Build(state, new CheckedServices());
+        SnapshotContent content = _compiler.Compile(model);
+        _groups = model.VrrpGroups;
         _worker.Publish(content);
         if (resolved)
         {
@@ -36,6 +39,17 @@ public sealed unsafe class Director : IDisposable
 
         _slowPath.HasHost = state.Dataplane.Ports[0].Exception != null;
         _slowPath.Sent.Clear();   // announcements of a new VIP
+    }
+
+    /// <summary>Gives a VRRP group its lease, or ends it.</summary>
+    public void SetOwned(string group, bool owned)
+    {
+        if (!_compiler.VrrpGroups.TryFind(_groups.Single(g => g.Name == group).Key, out int number))
+        {
+            throw new ArgumentException($"VRRP group {group} has no number.", nameof(group));
+        }
+
+        _worker.Region.Leases[number] = _slowPath!.Region.Leases[number] = owned ? ulong.MaxValue : 0;
     }
 
     /// <summary>What becomes of a frame, a line for each thing.</summary>

@@ -1,8 +1,8 @@
 namespace Forwarder.Golden.Tests;
 
 /// <summary>
-/// A folder of cases/: config.json (as for PUT /v1/config; "config NAME" in in.txt changes it), in.txt (frames by port) and
-/// expected.txt (what becomes of each). Lines that begin with # are for readers.
+/// A folder of cases/: config.json (as for PUT /v1/config; "config NAME" in in.txt changes it), in.txt (frames by port;
+/// "own GROUP" and "disown GROUP" give and end a VRRP group's lease) and expected.txt (what becomes of each frame). Lines that begin with # are for readers.
 /// </summary>
 public static class GoldenCase
 {

@@ -14,7 +14,6 @@ public sealed class GoldenTests
         [DropReason.NeighbourQueueFull] = "tests/Unit/SlowPaths: needs many packets",
         [DropReason.TxFull] = "the device's", [DropReason.PuntRingFull] = "the rings'", [DropReason.InjectRingFull] = "the rings'", [DropReason.HandOverRingFull] = "the rings'",
         [DropReason.ExceptionPortFull] = "the kernel's", [DropReason.NoMbuf] = "the pool's", [DropReason.MultiSegment] = "the device's",
-        [DropReason.VipNotOwned] = "tests/Unit/SlowPaths: needs a lease that has run out",
         [DropReason.NoLocalPort] = "tests/Unit/Engine/FullNatTests: needs 64,512 flows", [DropReason.FlowTableFull] = "tests/Unit/Engine/NatTests: needs a full table", [DropReason.LastHopsFull] = "tests/Unit/Engine/NatTests: needs many routers",
         [DropReason.NoSnapshot] = "tests/Process: before the first snapshot",
     };
@@ -52,6 +51,12 @@ public sealed class GoldenTests
             if (line.StartsWith("config ", StringComparison.Ordinal))
             {
                 director.Configure(File.ReadAllText(Path.Combine(GoldenCase.Folder, name, line[7..])), resolved);
+                continue;
+            }
+
+            if (line.Split(' ') is [("own" or "disown"), string group])
+            {
+                director.SetOwned(group, line.StartsWith("own ", StringComparison.Ordinal));
                 continue;
             }
 

@@ -105,6 +105,14 @@ public sealed class ContentBuilder
         return this;
     }
 
+    /// <summary>Gives a VRRP group its virtual MAC address on a port and VLAN.</summary>
+    public ContentBuilder VirtualMac(ushort vrrpGroup, byte vrid, bool isIPv6 = false, uint port = 0, uint vlan = 0)
+    {
+        Content.VrrpGroupsEnd = Math.Max(Content.VrrpGroupsEnd, vrrpGroup + 1u);
+        Content.VirtualMacs.Add(new VirtualMacEntry { Key = VirtualMacEntry.MakeKey(VirtualMacEntry.MakeMac(vrid, isIPv6), vlan, port), VrrpGroup = vrrpGroup });
+        return this;
+    }
+
     /// <summary>Puts a server, added with its service, behind NAT with this port.</summary>
     public ContentBuilder Nat(int server, int port)
     {

@@ -39,6 +39,9 @@ public sealed record VrrpGroupSettings
     /// <summary>Version 3 over IPv4: checksum without the pseudo-header, as some routers have it.</summary>
     public bool ChecksumWithoutPseudoHeader { get; set; }
 
+    /// <summary>VIPs are at 00-00-5E-00-01-VRID (IPv4) or 00-00-5E-00-02-VRID (IPv6), which moves with them; false = at the port's own MAC address.</summary>
+    public bool VirtualMac { get; set; }
+
     /// <summary>Gratuitous ARP and unsolicited neighbour advertisements of each VIP in a burst (garp_master_repeat).</summary>
     public int AnnounceCount { get; set; } = 5;
 

@@ -54,6 +54,9 @@ public sealed record VrrpConfig
     /// <summary>Drop advertisements whose addresses are not ours.</summary>
     public bool CheckAddressList { get; init; } = true;
 
+    /// <summary>The virtual router has the MAC address of RFC 9568 section 7.3 instead of the port's; the state machine does not mind.</summary>
+    public bool VirtualMac { get; init; }
+
     public VrrpAnnounceConfig Announce { get; init; } = new();
 
     public bool IsIPv6 => PrimaryAddress.IsIPv6;

@@ -22,6 +22,8 @@ public unsafe struct EngineState
     public ulong NowNs;
     /// <summary>1 if VIPs of the snapshot belong to VRRP groups.</summary>
     public uint UsesLeases;
+    /// <summary>1 if ports have virtual router MAC addresses beside their own.</summary>
+    public uint UsesVirtualMacs;
     /// <summary>This worker's index, and workers of the dataplane.</summary>
     public uint WorkerIndex, WorkerCount;
     /// <summary>1 if workers hand packets over to each other: there are several, and servers behind NAT.</summary>
@@ -91,6 +93,7 @@ public unsafe struct EngineState
     {
         state->View = view;
         state->UsesLeases = view.Header->VrrpGroupsEnd != 0 ? 1u : 0;
+        state->UsesVirtualMacs = view.Header->VirtualMacs != 0 ? 1u : 0;
         state->UsesHandOver = view.Header->TwoWayServers != 0 && state->WorkerCount > 1 ? 1u : 0;
         FlowTimeouts timeouts = view.Header->Timeouts;
         state->TimeoutMs[(int)FlowState.SynReceived] = timeouts.TcpSynReceivedMs;

@@ -54,7 +54,7 @@ public sealed class SnapshotTests
     public static TheoryData<string, SnapshotFault> BadContents { get; } = new()
     {
         { "member", SnapshotFault.Member }, { "maglev", SnapshotFault.Maglev }, { "service", SnapshotFault.Service }, { "nextHop", SnapshotFault.Server }, { "port", SnapshotFault.Interface },
-        { "key", SnapshotFault.ServiceKey }, { "interface", SnapshotFault.NextHop },
+        { "key", SnapshotFault.ServiceKey }, { "interface", SnapshotFault.NextHop }, { "macGroup", SnapshotFault.VirtualMac }, { "macPort", SnapshotFault.VirtualMac }, { "mac", SnapshotFault.VirtualMac },
     };
 
     /// <summary>A content that is wrong in itself, with a right checksum: what a faulty compiler could publish.</summary>
@@ -71,12 +71,15 @@ public sealed class SnapshotTests
             case "nextHop": CollectionsMarshal.AsSpan(content.Servers)[1].NextHop = 99; break;
             case "port": CollectionsMarshal.AsSpan(content.Interfaces)[0].Port = Limits.PortsMax; break;
             case "key": CollectionsMarshal.AsSpan(content.ServiceKeys4)[0].Service = 2; break;
+            case "macGroup": content.VirtualMacs.Add(new VirtualMacEntry { Key = VirtualMacEntry.MakeKey(VirtualMacEntry.MakeMac(7, false), 0, 0), VrrpGroup = 1 }); break; // there is no group
+            case "macPort": new ContentBuilder().VirtualMac(1, 7, port: 3).Content.VirtualMacs.ForEach(content.VirtualMacs.Add); content.VrrpGroupsEnd = 2; break;
+            case "mac": content.VirtualMacs.Add(new VirtualMacEntry { Key = VirtualMacEntry.MakeKey(0x0100_0000_0002, 0, 0), VrrpGroup = 1 }); content.VrrpGroupsEnd = 2; break;
             default: CollectionsMarshal.AsSpan(content.NextHops)[1].Interface = 1; break;
         }
 
         byte[] bytes = new byte[SnapshotWriter.MeasureBytes(content)];
         SnapshotWriter.Write(content, 1, bytes);
-        Assert.Equal(expected, SnapshotVerifier.Verify(bytes, 1, out _));
+        Assert.Equal(expected, SnapshotVerifier.Verify(bytes, 1, out _, portCount: 2));
     }
 
     [Fact]

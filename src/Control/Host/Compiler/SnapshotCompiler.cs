@@ -74,6 +74,7 @@ public sealed class SnapshotCompiler
         Dictionary<IPAddress, ushort> governed = Governed(model);
         content.VrrpGroupsEnd = governed.Count == 0 ? 0 : governed.Values.Max() + 1u;
         AddInterfaces(model, content);
+        AddVrrp(model, content);
         foreach (IPAddress vip in model.Services.Select(s => s.Key.Address).Concat(governed.Keys).Distinct())
         {
             AddLocal(content, vip, LocalAddressKind.Vip, LocalAddress4Entry.AnyInterface, governed.GetValueOrDefault(vip));
@@ -223,6 +224,7 @@ public sealed class SnapshotCompiler
         _content.Sources.Clear();
         _content.Sources.Add(default);
         _content.PoolMembers.Clear();
+        _content.VirtualMacs.Clear();
         _content.MaglevTables.Clear();
         return _content;
     }
@@ -240,6 +242,20 @@ public sealed class SnapshotCompiler
             foreach ((IPAddress address, _) in source.Addresses)
             {
                 AddLocal(content, address, LocalAddressKind.Own, (ushort)i);
+            }
+        }
+    }
+
+    /// <summary>What ports must receive for the VRRP groups.</summary>
+    private void AddVrrp(DirectorModel model, SnapshotContent content)
+    {
+        foreach (VrrpGroupModel group in model.VrrpGroups)
+        {
+            CollectionsMarshal.AsSpan(content.Interfaces)[group.Key.Interface].VrrpFamilies |= group.Key.IsIPv6 ? InterfaceEntry.Vrrp6 : InterfaceEntry.Vrrp4;
+            if (group.Settings.VirtualMac)
+            {
+                ulong mac = VirtualMacEntry.MakeMac(group.Key.Vrid, group.Key.IsIPv6);
+                content.VirtualMacs.Add(new VirtualMacEntry { Key = VirtualMacEntry.MakeKey(mac, group.Home.Vlan, (uint)group.Port), VrrpGroup = (uint)VrrpGroups.Take(group.Key) });
             }
         }
     }

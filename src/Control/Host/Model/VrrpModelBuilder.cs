@@ -62,7 +62,7 @@ internal static class VrrpModelBuilder
             PrimaryAddress = v6 ? s_linkLocal : Primary(interfaces[index], at), Preempt = s.Preempt, PreemptDelayMs = s.PreemptDelayMs, StartDelayMs = s.StartDelayMs,
             AuthType = s.Password == null ? VrrpAuthType.None : VrrpAuthType.SimpleText, AuthData = s.Password == null ? default : Encoding.UTF8.GetBytes(s.Password),
             ChecksumForm = s.ChecksumWithoutPseudoHeader ? VrrpChecksumForm.MessageOnly : VrrpChecksumForm.PseudoHeader,
-            Announce = new VrrpAnnounceConfig { Count = s.AnnounceCount, RepeatDelayMs = s.AnnounceRepeatDelayMs, RefreshMs = s.AnnounceRefreshMs },
+            VirtualMac = s.VirtualMac, Announce = new VrrpAnnounceConfig { Count = s.AnnounceCount, RepeatDelayMs = s.AnnounceRepeatDelayMs, RefreshMs = s.AnnounceRefreshMs },
         };
         if (config.Validate(interfaces[index].MtuBytes) is [VrrpConfigProblem first, ..])
         {

@@ -13,7 +13,7 @@ public sealed class VrrpFrames(IReadOnlyList<byte> mac, ushort vlan)
     private static readonly byte[] s_broadcast = [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
     private static readonly VrrpAddress s_allNodes = VrrpAddress.Parse("ff02::1");
 
-    private readonly byte[] _mac = [.. mac];
+    private readonly byte[] _portMac = [.. mac], _mac = [.. mac]; // the port's, and the one in use: it, or a group's virtual one
     private readonly byte[] _frame = new byte[10_000];
     private ushort _identification;
 
@@ -28,13 +28,31 @@ public sealed class VrrpFrames(IReadOnlyList<byte> mac, ushort vlan)
     /// <summary>An advertisement to one peer; valid until the next call.</summary>
     public ReadOnlySpan<byte> Advertisement(VrrpConfig config, byte priority, VrrpVersion version, VrrpAddress target, scoped ReadOnlySpan<byte> targetMac)
     {
+        UseMac(config);
         int at = Header(targetMac, config.IsIPv6 ? Ipv6 : Ipv4);
         int bytes = VrrpIpPacket.Build(_frame.AsSpan(at), config.Advert(priority, version), config.PrimaryAddress, target, config.ChecksumForm, ++_identification);
         return _frame.AsSpan(0, at + bytes);
     }
 
     /// <summary>Says where an address is now; valid until the next call.</summary>
-    public ReadOnlySpan<byte> Announcement(VrrpAddress address) => address.IsIPv6 ? Unsolicited(address) : Gratuitous(address);
+    public ReadOnlySpan<byte> Announcement(VrrpConfig config, VrrpAddress address)
+    {
+        UseMac(config);
+        return address.IsIPv6 ? Unsolicited(address) : Gratuitous(address);
+    }
+
+    /// <summary>Advertisements and announcements come from the virtual router's MAC address (RFC 9568 sections 7.2, 8.1.2, 8.2.2), where the group has one.</summary>
+    private void UseMac(VrrpConfig config)
+    {
+        if (config.VirtualMac)
+        {
+            VrrpMac.WriteVirtual(_mac, config.Vrid, config.IsIPv6);
+        }
+        else
+        {
+            _portMac.CopyTo(_mac, 0);
+        }
+    }
 
     private ReadOnlySpan<byte> Gratuitous(VrrpAddress address)
     {

@@ -290,7 +290,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
         {
             foreach (VrrpAddress address in member.Config.Addresses)
             {
-                member.Home.Send(member.Home.Frames.Announcement(address));
+                member.Home.Send(member.Home.Frames.Announcement(member.Config, address));
             }
         }
     }

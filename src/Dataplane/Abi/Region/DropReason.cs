@@ -52,7 +52,7 @@ public enum DropReason : byte
     IcmpBad = 21,
     /// <summary>ICMP message of a kind that the director does not answer, addressed to a VIP.</summary>
     IcmpUnsupported = 22,
-    /// <summary>Unicast frame for another MAC address (seen when the port is promiscuous), or a packet for a VIP in a frame sent to all.</summary>
+    /// <summary>Unicast frame for another MAC address (seen when the port is promiscuous), a packet for a VIP in a frame sent to all, or for anything but a VIP in one to a virtual MAC address.</summary>
     NotOurMac = 23,
     /// <summary>Transport other than TCP and UDP, addressed to a VIP.</summary>
     ProtocolUnsupported = 24,
@@ -66,7 +66,7 @@ public enum DropReason : byte
     TooBig = 28,
     /// <summary>TTL or hop limit used up where the director counts as a router (tunnel, NAT). The sender is told by ICMP.</summary>
     TtlExpired = 29,
-    /// <summary>For a VIP whose VRRP group this director does not own (it is backup, or its lease has run out).</summary>
+    /// <summary>For a VIP whose VRRP group this director does not own (it is backup, or its lease has run out), or for a virtual MAC address of such a group.</summary>
     VipNotOwned = 30,
     /// <summary>New flow to a server behind NAT that found no room in the flow table: its replies could not be translated.</summary>
     FlowTableFull = 31,

@@ -33,4 +33,6 @@ public enum SectionId
     Sources = 13,
     /// <summary>Source slots (ushort), the addresses of each pool in a row.</summary>
     PoolMembers = 14,
+    /// <summary>Hash table of <see cref="VirtualMacEntry"/>.</summary>
+    VirtualMacs = 15,
 }

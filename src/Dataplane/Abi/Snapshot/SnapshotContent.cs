@@ -51,6 +51,9 @@ public sealed class SnapshotContent
     /// <summary>Source slots of the pools' addresses.</summary>
     public List<ushort> PoolMembers { get; } = [];
 
+    /// <summary>Virtual router MAC addresses, in any order, each once for a port and VLAN.</summary>
+    public List<VirtualMacEntry> VirtualMacs { get; } = [];
+
     /// <summary>Maglev table by service slot; services that share an array share its place in the snapshot.</summary>
     public Dictionary<int, ushort[]> MaglevTables { get; } = [];
 }

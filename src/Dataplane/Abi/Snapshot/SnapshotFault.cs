@@ -39,4 +39,6 @@ public enum SnapshotFault : uint
     VrrpGroup = 16,
     /// <summary>A source address, or the pool of a service, is not there or of the wrong family.</summary>
     Source = 17,
+    /// <summary>A virtual MAC address is none of a virtual router, or its port or group does not exist.</summary>
+    VirtualMac = 18,
 }

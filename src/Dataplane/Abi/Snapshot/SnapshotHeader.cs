@@ -10,9 +10,9 @@ public struct SnapshotHeader
     /// <summary>"FWDSNAP1" as a little-endian number.</summary>
     public const ulong MagicValue = 0x3150_414E_5344_5746;
     /// <summary>Version of the layout below; raised with each change.</summary>
-    public const uint CurrentVersion = 4;
+    public const uint CurrentVersion = 5;
     /// <summary>Arrays in a snapshot: one per <see cref="SectionId"/>.</summary>
-    public const int SectionCount = 15;
+    public const int SectionCount = 16;
 
     /// <summary><see cref="MagicValue"/>.</summary>
     public ulong Magic;
@@ -32,6 +32,10 @@ public struct SnapshotHeader
     public uint VrrpGroupsEnd;
     /// <summary>Servers behind NAT and source addresses of FullNAT; 0 = workers have nothing to hand over to each other.</summary>
     public uint TwoWayServers;
+    /// <summary>Virtual router MAC addresses; 0 = ports have their own alone.</summary>
+    public uint VirtualMacs;
+    /// <summary>Padding.</summary>
+    public uint Reserved;
     /// <summary>Where the arrays are.</summary>
     public SectionArray Sections;
 

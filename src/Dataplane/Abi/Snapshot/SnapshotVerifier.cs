@@ -15,7 +15,7 @@ public static unsafe class SnapshotVerifier
     [
         InterfaceEntry.SizeBytes, LocalAddress4Entry.SizeBytes, LocalAddress6Entry.SizeBytes, ServiceKey4Entry.SizeBytes,
         ServiceKey6Entry.SizeBytes, ServiceEntry.SizeBytes, sizeof(uint), ServerEntry.SizeBytes, NextHopEntry.SizeBytes, sizeof(ushort),
-        TargetEntry.SizeBytes, ServerKey4Entry.SizeBytes, ServerKey6Entry.SizeBytes, SourceEntry.SizeBytes, sizeof(ushort),
+        TargetEntry.SizeBytes, ServerKey4Entry.SizeBytes, ServerKey6Entry.SizeBytes, SourceEntry.SizeBytes, sizeof(ushort), VirtualMacEntry.SizeBytes,
     ];
 
     /// <summary>Bytes of an entry of a section.</summary>
@@ -94,7 +94,8 @@ public static unsafe class SnapshotVerifier
         fault = fault != SnapshotFault.None ? fault : VerifyServices(view, out index);
         fault = fault != SnapshotFault.None ? fault : VerifyTargets(view, out index);
         fault = fault != SnapshotFault.None ? fault : VerifyServerKeys(view, out index);
-        return fault != SnapshotFault.None ? fault : VerifySources(view, out index);
+        fault = fault != SnapshotFault.None ? fault : VerifySources(view, out index);
+        return fault != SnapshotFault.None ? fault : VerifyVirtualMacs(view, portCount, out index);
     }
 
     private static SnapshotFault VerifyHashTables(in SnapshotView view, out uint index)
@@ -382,6 +383,33 @@ public static unsafe class SnapshotVerifier
 
     private static bool IsSource(in SnapshotView view, ushort slot, byte ipVersion) =>
         slot != 0 && slot < view.SourceCount && view.Sources[slot].Valid == 1 && view.Sources[slot].IpVersion == ipVersion;
+
+    private static SnapshotFault VerifyVirtualMacs(in SnapshotView view, int portCount, out uint index)
+    {
+        index = (uint)SectionId.VirtualMacs;
+        if (!IsHashTable(view, SectionId.VirtualMacs))
+        {
+            return SnapshotFault.HashTable;
+        }
+
+        uint used = 0;
+        for (int i = 0; i < 1 << view.VirtualMacsLog2; i++)
+        {
+            VirtualMacEntry entry = view.VirtualMacs[i];
+            bool isEmpty = entry.Key == 0;
+            used += isEmpty ? 0u : 1;
+            bool isGood = isEmpty
+                ? entry.VrrpGroup == 0
+                : entry.IsVirtualRouterMac && entry.Port < (uint)portCount && entry.Vlan <= 4094 && entry.VrrpGroup != 0 && entry.VrrpGroup < view.Header->VrrpGroupsEnd;
+            if (!isGood)
+            {
+                index = (uint)i;
+                return SnapshotFault.VirtualMac;
+            }
+        }
+
+        return used == view.Header->VirtualMacs && used < 1u << view.VirtualMacsLog2 ? SnapshotFault.None : SnapshotFault.HashTable;
+    }
 
     private static bool IsBehindNat(in SnapshotView view, uint slot, byte ipVersion) =>
         slot != 0 && slot < (uint)view.ServerCount && view.Servers[slot].Valid == 1 && view.Servers[slot].Method == ForwardingMethod.Nat

@@ -50,6 +50,9 @@ public unsafe struct SnapshotView
     public int SourceCount;
     /// <summary>Source slots of the pools.</summary>
     public ushort* PoolMembers;
+    /// <summary>Virtual router MAC addresses and the log2 of the table's size.</summary>
+    public VirtualMacEntry* VirtualMacs;
+    public int VirtualMacsLog2;
 
     /// <summary>Resolves the pointers of a verified snapshot.</summary>
     public SnapshotView(byte* start)
@@ -77,6 +80,8 @@ public unsafe struct SnapshotView
         ServerKeys6Log2 = Log2(count);
         Sources = (SourceEntry*)At(start, SectionId.Sources, out SourceCount);
         PoolMembers = (ushort*)At(start, SectionId.PoolMembers, out _);
+        VirtualMacs = (VirtualMacEntry*)At(start, SectionId.VirtualMacs, out count);
+        VirtualMacsLog2 = Log2(count);
     }
 
     /// <summary>Generation of the snapshot.</summary>
@@ -118,6 +123,19 @@ public unsafe struct SnapshotView
                 return true;
             }
         }
+    }
+
+    /// <summary>Finds the VRRP group of a virtual router MAC address by <see cref="VirtualMacEntry.MakeKey"/>; 0 = there is none.</summary>
+    public readonly uint FindVirtualMac(ulong key)
+    {
+        uint mask = (1u << VirtualMacsLog2) - 1;
+        uint i = Hashes.Slot(key, VirtualMacsLog2);
+        while (VirtualMacs[i].Key != key && VirtualMacs[i].Key != 0)
+        {
+            i = (i + 1) & mask;
+        }
+
+        return VirtualMacs[i].VrrpGroup;
     }
 
     private static byte* At(byte* start, SectionId id, out int count)

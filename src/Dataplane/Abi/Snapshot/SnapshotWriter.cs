@@ -68,8 +68,10 @@ public static class SnapshotWriter
         Place(ref header, SectionId.ServerKeys6, HashCapacity(content.ServerKeys6.Count), ref offset);
         Place(ref header, SectionId.Sources, content.Sources.Count, ref offset);
         Place(ref header, SectionId.PoolMembers, content.PoolMembers.Count, ref offset);
+        Place(ref header, SectionId.VirtualMacs, HashCapacity(content.VirtualMacs.Count), ref offset);
         header.TotalBytes = (ulong)offset;
         header.TwoWayServers = (uint)(content.ServerKeys4.Count + content.ServerKeys6.Count + content.Sources.Count - 1);
+        header.VirtualMacs = (uint)content.VirtualMacs.Count;
         return offset;
     }
 
@@ -99,6 +101,7 @@ public static class SnapshotWriter
         WriteHash(content.ServerKeys6, header, SectionId.ServerKeys6, slot, e => Hashes.Fold(e.High, e.Low, e.Rest), e => e.Rest == 0);
         Copy(CollectionsMarshal.AsSpan(content.Sources), header, SectionId.Sources, slot);
         Copy(CollectionsMarshal.AsSpan(content.PoolMembers), header, SectionId.PoolMembers, slot);
+        WriteHash(content.VirtualMacs, header, SectionId.VirtualMacs, slot, e => e.Key, e => e.Key == 0);
 
         Span<ServiceEntry> services = At<ServiceEntry>(header, SectionId.Services, slot);
         Span<ushort> maglev = At<ushort>(header, SectionId.Maglev, slot);

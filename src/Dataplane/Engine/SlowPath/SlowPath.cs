@@ -19,6 +19,7 @@ public sealed unsafe class SlowPath
     private readonly Announcements _announcements;
     private readonly ulong* _leases;
     private readonly IcmpErrors _errors;
+    private readonly VirtualMacEntry[] _virtualMacs = new VirtualMacEntry[Limits.VrrpGroupsMax]; // by VRRP group
     private SnapshotView _view;
 
     /// <summary>A slow path for ports of these MAC addresses (first byte lowest).</summary>
@@ -42,6 +43,13 @@ public sealed unsafe class SlowPath
     public void SetSnapshot(in SnapshotView view, long nowMs)
     {
         _view = view;
+        Array.Clear(_virtualMacs);
+        for (int i = 0; view.Header->VirtualMacs != 0 && i < 1 << view.VirtualMacsLog2; i++)
+        {
+            _virtualMacs[view.VirtualMacs[i].VrrpGroup] = view.VirtualMacs[i];
+        }
+
+        _virtualMacs[0] = default;
         _neighbours.SetSnapshot(view, nowMs);
         _announcements.SetSnapshot(view, nowMs);
     }
@@ -161,7 +169,7 @@ public sealed unsafe class SlowPath
         {
             if (Owns(group))
             {
-                _messages.AnswerArp(p, _portMacs[p.Port]);
+                _messages.AnswerArp(p, MacOf(group, p));
             }
             else
             {
@@ -208,7 +216,7 @@ public sealed unsafe class SlowPath
         }
         else
         {
-            EchoReply.Make4(p, icmp, icmpBytes, _portMacs[p.Port]);
+            EchoReply.Make4(p, icmp, icmpBytes, MacOf(local.VrrpGroup, p));
             Counters->EchoAnswered++;
             _host.Send(p.Packet, p.Frame, p.Length, p.Port);
         }
@@ -252,7 +260,7 @@ public sealed unsafe class SlowPath
         }
         else
         {
-            EchoReply.Make6(p, icmp, payloadBytes, _portMacs[p.Port]);
+            EchoReply.Make6(p, icmp, payloadBytes, MacOf(local.VrrpGroup, p));
             Counters->EchoAnswered++;
             _host.Send(p.Packet, p.Frame, p.Length, p.Port);
         }
@@ -289,7 +297,7 @@ public sealed unsafe class SlowPath
 
         if (IsLocal6(high, low, p.Interface, p.Port, out uint group) && Owns(group))
         {
-            _messages.AnswerSolicitation(p, high, low, _portMacs[p.Port]);
+            _messages.AnswerSolicitation(p, high, low, MacOf(group, p));
         }
         else if (group != 0)
         {
@@ -318,6 +326,13 @@ public sealed unsafe class SlowPath
 
     /// <summary>As in <see cref="EngineState.Owns"/>, with a clock read now.</summary>
     private bool Owns(uint group) => group == 0 || Volatile.Read(ref _leases[group]) > _host.NowNs;
+
+    /// <summary>Where VIPs of a group (0 = none) are, seen from where a frame came: at its virtual MAC address on its own port and VLAN, else at the port's.</summary>
+    private ulong MacOf(uint group, in SlowPacket p)
+    {
+        VirtualMacEntry entry = _virtualMacs[group];
+        return entry.Key != 0 && entry.Port == (uint)p.Port && entry.Vlan == VlanOf(p.Frame) ? entry.Mac : _portMacs[p.Port];
+    }
 
     private bool IsLocal4(uint address, int interfaceId, out uint vrrpGroup)
     {

@@ -48,10 +48,14 @@ public static unsafe class Classify
             burst->L3Offset[i] = (byte)l3;
             if (mac != ownMac)
             {
-                // Broadcast and multicast are for the slow path (ARP, ND, the host); other unicast is not ours.
+                // Broadcast and multicast are for the slow path (ARP, ND, the host); other unicast is not ours, but for virtual MACs.
                 if ((mac & Wire.MacGroupBit) != 0)
                 {
                     burst->Verdicts[i] = (byte)Verdict.Punt;
+                }
+                else if (state->UsesVirtualMacs != 0)
+                {
+                    VirtualMac(state, burst, i, mac, etherType);
                 }
                 else
                 {
@@ -72,6 +76,49 @@ public static unsafe class Classify
             }
         }
     }
+
+    /// <summary>
+    /// A frame to a unicast address that is not the port's. A virtual MAC address is ours while its VRRP group is, and takes what
+    /// is for VIPs and replies of servers that have a VIP as their gateway; it is no way to the host.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void VirtualMac(EngineState* state, Burst* burst, int i, ulong mac, ushort etherType)
+    {
+        uint group = state->View.FindVirtualMac(VirtualMacEntry.MakeKey(mac, burst->Vlan[i], (uint)burst->Ingress));
+        if (group == 0 || !state->Owns(group))
+        {
+            burst->Drop(i, group == 0 ? DropReason.NotOurMac : DropReason.VipNotOwned);
+            return;
+        }
+
+        byte* l3 = (byte*)burst->Frame[i] + burst->L3Offset[i];
+        uint room = burst->Length[i] - burst->L3Offset[i];
+        bool vip = false;
+        switch (etherType)
+        {
+            case Wire.Ipv4:
+                Ipv4(state, burst, i, l3, room);
+                vip = burst->Verdicts[i] == (byte)Verdict.Punt && IsVip4(state, *(uint*)(l3 + 16));
+                break;
+            case Wire.Ipv6:
+                Ipv6(state, burst, i, l3, room);
+                vip = burst->Verdicts[i] == (byte)Verdict.Punt && IsVip6(state, *(ulong*)(l3 + 24), *(ulong*)(l3 + 32));
+                break;
+            default:
+                // Neighbours ask again by unicast whether a VIP is still there (RFC 1122 section 2.3.2.1).
+                burst->Verdicts[i] = (byte)Verdict.Punt;
+                vip = etherType == Wire.Arp && room >= NeighbourMessages.ArpBytes && IsVip4(state, *(uint*)(l3 + 24));
+                break;
+        }
+
+        if (burst->Verdicts[i] == (byte)Verdict.Punt && !vip)
+        {
+            burst->Drop(i, DropReason.NotOurMac);
+        }
+    }
+
+    private static bool IsVip4(EngineState* state, uint address) =>
+        state->View.TryFindLocal4(address, out LocalAddress4Entry local) && local.Kind == LocalAddressKind.Vip;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Ipv4(EngineState* state, Burst* burst, int i, byte* ip, uint room)
