@@ -22,6 +22,9 @@ public sealed unsafe class FrameBench : IDisposable
     /// <summary>The second reading.</summary>
     public SecondDirector Director { get; }
 
+    /// <summary>Flows that the frames of the last burst belonged to.</summary>
+    public FlowReading?[] Flows { get; } = new FlowReading?[Limits.BurstMax];
+
     /// <summary>The worker.</summary>
     public WorkerRig Rig => _rig;
 
@@ -68,6 +71,7 @@ public sealed unsafe class FrameBench : IDisposable
                 objection ??= Director.Objection(readings[i], frames[i], port, fates[i]);
             }
 
+            Flows[i] = _rig.InSegments(i) ? null : Director.Flow;
             Director.Tally.Add(frames[i], fates[i]);
             if (objection != null)
             {

@@ -10,7 +10,9 @@ public sealed class FrameFuzzTests
     [Fact]
     public void Each_frame_becomes_what_the_rules_say_and_is_accounted_for()
     {
+        Assert.All(FrameCase.All, c => Assert.Equal(c.Frames.Select(f => f.Fate), c.Run()));
         using FuzzRun run = new("frames");
+        using CaseCollector collector = new();
         using FrameBench bench = new();
         FrameMaker maker = new(run.Random, bench.Director);
         Dictionary<string, long> seen = [];
@@ -20,12 +22,14 @@ public sealed class FrameFuzzTests
             maker.Look();
             byte[][] frames = Burst(run.Random, maker);
             run.Trying(frames.SelectMany(f => f).ToArray());
-            (Fate[] fates, Reading[] readings, string? objection, int at) = bench.Turn(run.Random.Next(FuzzNetwork.PortCount), frames);
+            int port = run.Random.Next(FuzzNetwork.PortCount);
+            (Fate[] fates, Reading[] readings, string? objection, int at) = bench.Turn(port, frames);
             run.Require(objection == null, objection ?? "", at < 0 ? [] : frames[at]);
             for (int i = 0; i < frames.Length; i++)
             {
                 string branch = $"{fates[i].Name} {(readings[i].Kind == FrameKind.Settled ? "" : readings[i].Kind)}".TrimEnd();
                 seen[branch] = seen.GetValueOrDefault(branch) + 1;
+                collector.Offer(readings[i], port, frames[i], fates[i], bench.Flows[i], Conditions(bench, fates[i], i));
                 seen[fates[i].Lost.ToString()] = seen.GetValueOrDefault(fates[i].Lost.ToString()) + 1;
             }
         }
@@ -33,6 +37,13 @@ public sealed class FrameFuzzTests
         // The run must have been everywhere, or it says little.
         Assert.Equal([], s_branches.Where(b => seen.GetValueOrDefault(b) < 10));
     }
+
+    /// <summary>As in <see cref="CaseFrame"/>.</summary>
+    private static IEnumerable<string> Conditions(FrameBench bench, Fate fate, int i) =>
+    [
+        .. bench.Director.Owns ? (string[])[] : ["not-owned"], .. fate.Kind == "wait" ? (string[])["unknown"] : [], .. bench.Rig.ChecksumBad(i) ? (string[])["checksum-bad"] : [],
+        .. bench.Rig.InSegments(i) ? (string[])["segments"] : [], .. fate.Lost == DropReason.TxFull ? (string[])["tx-full"] : [], .. fate.Kind != "forward" && fate.Lost != DropReason.None ? (string[])["ring-full"] : [],
+    ];
 
     private static readonly string[] s_branches =
     [

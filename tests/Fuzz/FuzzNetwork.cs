@@ -5,12 +5,6 @@ using Forwarder.TestSupport;
 
 namespace Forwarder.Fuzz.Tests;
 
-/// <summary>A real server as the second reading knows it. Addresses are in network order, ports are numbers; a tunnel's source is its outer one.</summary>
-public sealed record FuzzServer(int Slot, ForwardingMethod Method, byte[] Address, int Port, int Egress, int Vlan, int MtuBytes, uint NextHop, int Weight, byte[] Source);
-
-/// <summary>A virtual service as the second reading knows it.</summary>
-public sealed record FuzzService(int Slot, byte[] Vip, int Port, byte Protocol, Scheduler Scheduler, FuzzServer[] Servers);
-
 /// <summary>The network that all targets use: two ports, a VLAN, all methods in both families; once for the engine, once for the second reading.</summary>
 public static class FuzzNetwork
 {

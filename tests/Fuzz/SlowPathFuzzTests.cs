@@ -74,7 +74,7 @@ public sealed class SlowPathFuzzTests
         seen[branch] = seen.GetValueOrDefault(branch) + 1;
     }
 
-    private static string Give(SlowPathRig rig, Fate fate)
+    internal static string Give(SlowPathRig rig, Fate fate)
     {
         Forget(rig);
         if (fate.Kind == "punt")

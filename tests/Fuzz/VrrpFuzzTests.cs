@@ -15,6 +15,12 @@ public sealed unsafe class VrrpFuzzTests
     {
         using FuzzRun run = new("vrrp");
         using GuardedMemory place = new(PacketBytesMax);
+        foreach (string[] line in File.ReadAllLines(Path.Combine(AppContext.BaseDirectory, "corpus", "vrrp.txt")).Where(l => l[0] != '#').Select(l => l.Split(':')))
+        {
+            byte[] packet = Convert.FromHexString(line[1].Trim());
+            Assert.Equal(Enum.Parse<VrrpDecodeError>(line[0]), Receive(run, new VrrpReceiver(VrrpMutator.Receivers), new ReadOnlySpan<byte>(place.Place(packet), packet.Length)).Error);
+        }
+
         VrrpReceiver receiver = new(VrrpMutator.Receivers), another = new(VrrpMutator.Receivers);
         Dictionary<VrrpDecodeError, long> seen = [];
         while (run.Goes)
