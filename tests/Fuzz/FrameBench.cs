@@ -56,7 +56,7 @@ public sealed unsafe class FrameBench : IDisposable
     public (Fate[] Fates, Reading[] Readings, string? Objection, int At) Turn(int port, IReadOnlyList<byte[]> frames)
     {
         Fate[] fates = _rig.Turn(port, frames);
-        Reading[] readings = [.. frames.Select((f, i) => FrameRules.Read(f, _rig.ChecksumBad(i)))];
+        Reading[] readings = [.. frames.Select((f, i) => FrameRules.Read(f, port, _rig.ChecksumBad(i)))];
         int[] sent = new int[FuzzNetwork.PortCount];
         int pushed = 0;
         for (int i = 0; i < frames.Count; i++)

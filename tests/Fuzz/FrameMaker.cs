@@ -54,6 +54,7 @@ public sealed class FrameMaker(Random random, SecondDirector director)
             4 => Messages.Echo4(sender, target, payloadBytes: random.Next(64)),
             _ => Messages.Icmpv6(sender6, target6, mac, [128, 0, 0, 0, 0, 1, 0, 1, .. new byte[random.Next(64)]]),
         };
+        frame = random.Next(4) == 0 ? [0, 0, 0x5E, 0, 1, FuzzNetwork.Vrid, .. frame[6..]] : frame;
         return random.Next(4) == 0 ? frame[..^random.Next(1, Math.Min(frame.Length, 8))] : frame;
     }
 
@@ -206,7 +207,8 @@ public sealed class FrameMaker(Random random, SecondDirector director)
 
     private byte[] Framed(byte[] ip)
     {
-        byte[] macs = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, (byte)random.Next(10, 14)];
+        byte[] to = random.Next(8) == 0 ? [0, 0, 0x5E, 0, 1, FuzzNetwork.Vrid] : [2, 0, 0, 0, 0, 1];
+        byte[] macs = [.. to, 2, 0, 0, 0, 0, (byte)random.Next(10, 14)];
         byte[] tag = random.Next(4) == 0 ? [0x81, 0, (byte)(random.Next(8) << 5), random.Next(3) == 0 ? (byte)0 : (byte)100] : [];
         return [.. macs, .. tag, .. ip[0] >> 4 == 4 ? (byte[])[8, 0] : [0x86, 0xDD], .. ip];
     }

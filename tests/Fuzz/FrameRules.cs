@@ -10,10 +10,10 @@ namespace Forwarder.Fuzz.Tests;
 public static class FrameRules
 {
     private const int Tcp = 6, Udp = 17, ErrorBytes = 8, PortsBytes = 8;
-    private static readonly byte[] s_own = [2, 0, 0, 0, 0, 1];
+    private static readonly byte[] s_own = [2, 0, 0, 0, 0, 1], s_virtual = [0, 0, 0x5E, 0, 1, FuzzNetwork.Vrid];
 
     /// <summary>What a frame is.</summary>
-    public static Reading Read(byte[] frame, bool checksumBad = false)
+    public static Reading Read(byte[] frame, int port = 0, bool checksumBad = false)
     {
         int l3 = frame.Length >= 14 && Word(frame, 12) == 0x8100 ? 18 : 14;
         if (frame.Length < l3)
@@ -21,20 +21,36 @@ public static class FrameRules
             return new Reading { Fate = nameof(DropReason.Truncated) };
         }
 
-        if (!frame.AsSpan(0, 6).SequenceEqual(s_own))
+        bool isVirtual = frame.AsSpan(0, 6).SequenceEqual(s_virtual) && port == FuzzNetwork.VirtualMacPort && (l3 == 14 || (Word(frame, 14) & 0xFFF) == 0);
+        if (!isVirtual && !frame.AsSpan(0, 6).SequenceEqual(s_own))
         {
             return new Reading { Fate = (frame[0] & 1) != 0 ? "punt" : nameof(DropReason.NotOurMac) };
         }
 
-        Reading reading = new() { L3 = l3, Ip = frame[l3..], Fate = "punt" };
+        Reading reading = new() { L3 = l3, Ip = frame[l3..], Fate = "punt", IsToVirtualMac = isVirtual };
         switch (Word(frame, l3 - 2))
         {
             case 0x0800: Ipv4(reading, checksumBad); break;
             case 0x86DD: Ipv6(reading); break;
         }
 
+        // The virtual MAC address is the VIPs' (RFC 9568 section 8.1.2): it is no way to the host.
+        if (isVirtual && reading.Fate == "punt" && !FuzzNetwork.IsVip(Destination(reading.Ip, Word(frame, l3 - 2))))
+        {
+            reading.Fate = nameof(DropReason.NotOurMac);
+        }
+
         return reading;
     }
+
+    /// <summary>Of an IP packet its destination, of an ARP message the address that it is about.</summary>
+    private static byte[] Destination(byte[] packet, int etherType) => etherType switch
+    {
+        0x0800 => packet[16..20],
+        0x86DD => packet[24..40],
+        0x0806 when packet.Length >= 28 => packet[24..28],
+        _ => [],
+    };
 
     private static void Ipv4(Reading r, bool checksumBad)
     {

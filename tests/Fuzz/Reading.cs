@@ -8,6 +8,9 @@ public sealed class Reading
     /// <summary>"punt" or a drop reason's name: of a settled frame, or of another that no flow is found for.</summary>
     public string Fate { get; set; } = "";
 
+    /// <summary>Whether it was sent to the group's virtual MAC address: it is ours only while the group is.</summary>
+    public bool IsToVirtualMac { get; init; }
+
     /// <summary>Offset of the IP header in the frame.</summary>
     public int L3 { get; init; }
 

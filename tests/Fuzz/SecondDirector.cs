@@ -44,6 +44,7 @@ public sealed class SecondDirector
         Flow = null;
         Fate expected = r.Kind switch
         {
+            _ when r.IsToVirtualMac && !Owns => Settled(nameof(DropReason.VipNotOwned), frame),
             FrameKind.Settled => Settled(r.Fate, frame),
             FrameKind.Request => Request(r, frame, port, found),
             _ => Known(r, frame, found),

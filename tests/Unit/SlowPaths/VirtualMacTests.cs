@@ -79,6 +79,8 @@ public sealed unsafe class VirtualMacTests : IDisposable
 
         Assert.Equal(["Forward"], Fates(Frames.L4(Elsewhere, 4000, Vip, 81, tcpFlags: Wire.Syn, destinationMac: s_mac4)));
         Assert.Equal(["Forward"], Fates(Frames.L4(NatServer, 8080, Elsewhere, 4000, destinationMac: s_mac4)));
+        Assert.Equal(["NotOurMac"], Fates(Frames.L4(NatServer, 8080, Elsewhere, 4001, destinationMac: s_mac4))); // of no flow: not the host's either
+        Assert.Equal(["Punt"], Fates(Frames.L4(NatServer, 8080, Elsewhere, 4001, destinationMac: OwnMac)));
     }
 
     [Fact]

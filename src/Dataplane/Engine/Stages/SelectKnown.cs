@@ -199,6 +199,10 @@ internal static unsafe class SelectKnown
         {
             burst->Drop(i, DropReason.NoService);
         }
+        else if (!vip && (*(ulong*)burst->Frame[i] & Wire.MacMask) != state->PortMac[burst->Ingress])
+        {
+            burst->Drop(i, DropReason.NotOurMac); // a virtual MAC address is no way to the host, see Classify
+        }
         else
         {
             burst->Verdicts[i] = (byte)Verdict.Punt;
