@@ -10,16 +10,17 @@ public sealed unsafe class SnapshotFuzzTests
 {
     private const ulong Generation = 1;
     private const int PortCount = FuzzNetwork.PortCount;
+    private static readonly SnapshotContent s_content = Content();
 
     [Fact]
     public void What_the_verifier_accepts_worker_and_slow_path_can_use()
     {
         using FuzzRun run = new("snapshots");
         using EngineRig rig = new(256, FuzzNetwork.PortMac, FuzzNetwork.PortMac);
-        using SlowPathRig slow = new(FuzzNetwork.Content);
+        using SlowPathRig slow = new(s_content);
         FrameMaker maker = new(run.Random, new SecondDirector());
-        byte[][] requests = [.. Enumerable.Range(0, 256).Select(_ => maker.Request())], answers = [.. requests.Select(_ => Answer(run.Random, maker))];
-        byte[] good = Written(FuzzNetwork.Content);
+        byte[][] requests = [.. Enumerable.Range(0, 256).Select(n => n % 4 == 0 ? ToFullNat(run.Random) : maker.Request())], answers = [.. requests.Select(_ => Answer(run.Random, maker))];
+        byte[] good = Written(s_content);
         using GuardedMemory place = new(good.Length);
         Dictionary<SnapshotFault, int> seen = [];
         while (run.Goes)
@@ -35,6 +36,7 @@ public sealed unsafe class SnapshotFuzzTests
             }
         }
 
+        Assert.True(rig.Counters.ReplyPackets > 0, "no server has answered");
         SnapshotFault[] faults = [.. Enum.GetValues<SnapshotFault>().Where(f => f != SnapshotFault.Checksum)]; // the checksum is set right on purpose
         Assert.Equal([], faults.Where(f => seen.GetValueOrDefault(f) == 0));
     }
@@ -42,7 +44,7 @@ public sealed unsafe class SnapshotFuzzTests
     [Fact]
     public void A_changed_byte_without_a_new_checksum_is_refused()
     {
-        byte[] good = Written(FuzzNetwork.Content);
+        byte[] good = Written(s_content);
         Assert.Equal(SnapshotFault.None, SnapshotVerifier.Verify(good, Generation, out _, PortCount));
         for (int i = 0; i < good.Length; i++)
         {
@@ -61,19 +63,26 @@ public sealed unsafe class SnapshotFuzzTests
         rig.State->NowNs = 1;
         rig.Region.Leases.Fill(run.Random.Next(8) == 0 ? 0 : ulong.MaxValue);
         slow.Region.Leases.Fill(run.Random.Next(8) == 0 ? 0 : ulong.MaxValue);
-        for (int slot = 1; slot < FuzzNetwork.Content.NextHops.Count; slot++)
+        for (int slot = 1; slot < s_content.NextHops.Count; slot++)
         {
             rig.Region.Neighbours[slot] = run.Random.Next(4) == 0 ? 0 : NeighbourWord.Pack(EngineRig.MacOfNextHop(slot), NeighbourState.Reachable, 0);
         }
 
+        List<byte[]> bounced = [];
         for (int n = 0; n < 4; n++)
         {
             byte[][] frames = [.. Enumerable.Range(0, Limits.BurstMax).Select(_ => (n % 2 == 0 ? requests : answers)[run.Random.Next(requests.Length)])];
+            frames = bounced.Count == 0 ? frames : [.. frames[bounced.Count..], .. bounced];
+            bounced.Clear();
             int port = run.Random.Next(PortCount);
             rig.Run(port, frames);
             for (int i = 0; i < frames.Length; i++)
             {
                 HandOn(rig, slow, run, i, port, frames[i]);
+                if (n % 2 == 0 && rig.Burst->VerdictOf(i) == Verdict.Forward && Bounced(rig.Frame(i).ToArray()) is { } back)
+                {
+                    bounced.Add(back);
+                }
             }
         }
 
@@ -99,6 +108,55 @@ public sealed unsafe class SnapshotFuzzTests
         }
 
         run.Require(slow.Held == held || rig.Burst->VerdictOf(i) == Verdict.Wait, "the slow path keeps a packet", frame);
+    }
+
+    /// <summary>An answer to a packet that was sent to a server: addresses and ports the other way round.</summary>
+    private static byte[]? Bounced(byte[] frame)
+    {
+        int l3 = frame[12] == 0x81 && frame[13] == 0 ? 18 : 14, bytes = frame[l3] >> 4 == 6 ? 16 : 4, at = l3 + (bytes == 16 ? 8 : 12);
+        int l4 = l3 + (bytes == 16 ? 40 : (frame[l3] & 15) * 4);
+        if (frame[l3 + (bytes == 16 ? 6 : 9)] is not (Wire.Tcp or Wire.Udp))
+        {
+            return null;
+        }
+
+        byte[] own = [2, 0, 0, 0, 0, 1];
+        return [.. own, .. frame[..6], .. frame[12..at], .. frame[(at + bytes)..(at + (2 * bytes))], .. frame[at..(at + bytes)], .. frame[(at + (2 * bytes))..l4], .. frame[(l4 + 2)..(l4 + 4)], .. frame[l4..(l4 + 2)], .. frame[(l4 + 4)..]];
+    }
+
+    private static byte[] ToFullNat(Random random) => random.Next(2) == 0
+        ? Frames.L4("172.16.0.1", random.Next(40_000, 40_016), "172.16.58.5", 80, tcpFlags: Wire.Syn)
+        : Frames.L4("2001:db8::9", random.Next(40_000, 40_016), "fd16::105", 53, Wire.Udp);
+
+    /// <summary>The network, with FullNAT in both families beside it.</summary>
+    private static SnapshotContent Content()
+    {
+        ContentBuilder builder = new();
+        SnapshotContent all = builder.Content, from = FuzzNetwork.Content;
+        all.VrrpGroupsEnd = from.VrrpGroupsEnd;
+        all.Interfaces.AddRange(from.Interfaces);
+        all.LocalAddresses4.AddRange(from.LocalAddresses4);
+        all.LocalAddresses6.AddRange(from.LocalAddresses6);
+        all.ServiceKeys4.AddRange(from.ServiceKeys4);
+        all.ServiceKeys6.AddRange(from.ServiceKeys6);
+        all.Services.AddRange(from.Services.Skip(1));
+        all.Members.AddRange(from.Members);
+        all.Servers.AddRange(from.Servers.Skip(1));
+        all.NextHops.AddRange(from.NextHops.Skip(1));
+        all.Targets.AddRange(from.Targets.Skip(1));
+        all.ServerKeys4.AddRange(from.ServerKeys4);
+        all.ServerKeys6.AddRange(from.ServerKeys6);
+        all.VirtualMacs.AddRange(from.VirtualMacs);
+        foreach ((int service, ushort[] table) in from.MaglevTables)
+        {
+            all.MaglevTables.Add(service, table);
+        }
+
+        builder.Service("172.16.58.5", 80, Wire.Tcp, Scheduler.Wlc, 251, (0, "172.16.58.20", 1));
+        builder.FullNat(all.Servers.Count - 1, 8080, "172.16.58.200", "172.16.58.201");
+        builder.Service("fd16::105", 53, Wire.Udp, Scheduler.Maglev, 251, (0, "fd16::20", 1));
+        builder.FullNat(all.Servers.Count - 1, 5353, "fd16::200");
+        return all;
     }
 
     private static byte[] Answer(Random random, FrameMaker maker)
