@@ -13,7 +13,9 @@ public sealed class BadStateTests(ControlBed bed) : IClassFixture<ControlBed>
           "timeouts":   { "udpS": 30 },
           "services":   [ { "protocol": "tcp", "address": "172.16.58.1", "port": 80, "scheduler": "mh", "maglevTableSize": 251, "servers": [ { "address": "172.16.58.7", "weight": 2 }, { "address": "10.1.0.7" } ] },
                           { "protocol": "udp", "address": "fd16::100", "port": 53, "servers": [ { "address": "fd16::7" } ] } ],
-          "vrrp":       [ { "name": "web", "interface": "lan0", "vrid": 51, "addresses": [ "172.16.58.1", "172.16.58.9" ] }, { "name": "web6", "interface": "lan0", "vrid": 51, "addresses": [ "fd16::100" ] } ] }
+          "vrrp":       [ { "name": "web", "interface": "lan0", "vrid": 51, "addresses": [ "172.16.58.1", "172.16.58.9" ] }, { "name": "web6", "interface": "lan0", "vrid": 51, "addresses": [ "fd16::100" ] },
+                          { "name": "uni", "interface": "lan0", "vrid": 61, "addresses": [ "172.16.58.61" ], "peers": [ "172.16.58.3", "172.16.58.4" ] } ],
+          "vrrpSyncGroups": [ { "name": "all", "groups": [ "web", "web6" ] } ] }
         """;
 
     /// <summary>Field, its bad value, the pointer if it is another one, what the answer says is allowed or wrong.</summary>
@@ -149,6 +151,35 @@ public sealed class BadStateTests(ControlBed bed) : IClassFixture<ControlBed>
         { "/vrrp/0/addresses/0", "\"172.16.58.2\"", null, "own address" },
         { "/vrrp/0/addresses/1", "\"fd16::101\"", null, "family" },
         { "/vrrp/0/addresses/1", "\"172.16.58.1\"", null, "given twice" },
+        { "/vrrp/2/peers/0", "\"172.16\"", null, "not an IPv4" },
+        { "/vrrp/2/peers/0", "\"fd16::3\"", null, "family of the group's VIPs" },
+        { "/vrrp/2/peers/0", "\"172.16.58.2\"", null, "own address of this director" },
+        { "/vrrp/2/peers/0", "\"10.1.0.3\"", null, "allowed are 172.16.0.0/16" },
+        { "/vrrp/2/peers/1", "\"172.16.58.3\"", null, "given twice" },
+        { "/vrrp/1/peers", "[ \"10.1.0.3\" ]", "/vrrp/1/peers/0", "family of the group's VIPs" },
+        { "/vrrp/1/peers", "[ \"fd17::3\" ]", "/vrrp/1/peers/0", "allowed are fd16::/64, fe80::/10" },
+        { "/vrrp/1/peers", "[ \"fd16::3\", \"fe80::3\" ]", "/vrrp/1/peers/1", "same source address" },
+        { "/vrrp/2/peers", $"[{string.Join(',', Enumerable.Range(10, 33).Select(n => $"\"172.16.1.{n}\""))}]", null, "0 to 32" },
+        { "/vrrp/2/peerMinTtl", "0", null, "1 to 255" },
+        { "/vrrp/2/peerMinTtl", "256", null, "1 to 255" },
+        { "/vrrp/0/peerMinTtl", "254", null, "unicast peers" },
+        { "/vrrp/2/heartbeatInterfaces", "[ \"lan0\" ]", null, "not allowed together with peers" },
+        { "/vrrp/0/heartbeatInterfaces", "[ \"lan0\" ]", "/vrrp/0/heartbeatInterfaces/0", "given twice" },
+        { "/vrrp/0/heartbeatInterfaces", "[ \"web\" ]", "/vrrp/0/heartbeatInterfaces/0", "no exception port" },
+        { "/vrrp/0/heartbeatInterfaces", "[ \"wan\" ]", "/vrrp/0/heartbeatInterfaces/0", "interfaces are: lan0, web" },
+        { "/vrrp/0/addressInterface", "\"wan\"", null, "interfaces are: lan0, web" },
+        { "/vrrp/0/addressInterface", "\"web\"", null, "no exception port" },
+        { "/vrrp/1/alsoVersion2", "true", null, "version 2 has no IPv6" },
+        { "/vrrpSyncGroups/0", "null", null, "null" },
+        { "/vrrpSyncGroups/0/name", "\"\"", null, "1 to 15 letters" },
+        { "/vrrpSyncGroups/0/groups", "[ \"web\" ]", null, "at least 2" },
+        { "/vrrpSyncGroups/0/groups/1", "\"x\"", null, "groups are: web, web6, uni" },
+        { "/vrrpSyncGroups/0/groups/1", "\"web\"", null, "in sync group \"all\" already" },
+        { "/vrrpSyncGroups", """[ { "name": "a", "groups": [ "web", "web6" ] }, { "name": "a", "groups": [ "web", "uni" ] } ]""", "/vrrpSyncGroups/1/name", "given twice" },
+        { "/vrrpSyncGroups", """[ { "name": "a", "groups": [ "web", "web6" ] }, { "name": "b", "groups": [ "uni", "web6" ] } ]""", "/vrrpSyncGroups/1/groups/1", "in sync group \"a\" already" },
+        { "/vrrp/1/preempt", "false", "/vrrpSyncGroups/0/groups/1", "preempt of group \"web6\"" },
+        { "/vrrp/1/startDelayMs", "5", "/vrrpSyncGroups/0/groups/1", "startDelayMs of group \"web6\"" },
+        { "/vrrp/1/priority", "255", "/vrrpSyncGroups/0/groups/1", "address owner of group \"web6\"" },
         { "/vrrp/1/addresses", "[ \"172.16.58.9\" ]", "/vrrp/1/vrid", "51" },
     };
 

@@ -15,6 +15,7 @@ public sealed class GoldenTests
         [DropReason.TxFull] = "the device's", [DropReason.PuntRingFull] = "the rings'", [DropReason.InjectRingFull] = "the rings'", [DropReason.HandOverRingFull] = "the rings'",
         [DropReason.ExceptionPortFull] = "the kernel's", [DropReason.NoMbuf] = "the pool's", [DropReason.MultiSegment] = "the device's",
         [DropReason.NoLocalPort] = "tests/Unit/Engine/FullNatTests: needs 64,512 flows", [DropReason.FlowTableFull] = "tests/Unit/Engine/NatTests: needs a full table", [DropReason.LastHopsFull] = "tests/Unit/Engine/NatTests: needs many routers",
+        [DropReason.VipNotOwned] = "tests/Unit/SlowPaths: needs a lease that has run out", [DropReason.VipAcceptsNone] = "tests/Unit/SlowPaths: needs a lease",
         [DropReason.NoSnapshot] = "tests/Process: before the first snapshot",
     };
 

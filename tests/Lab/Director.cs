@@ -16,6 +16,9 @@ public sealed class Director : IDisposable
         Api = new ApiConnection(Path.Combine(RunFolder, "api.sock"));
     }
 
+    /// <summary>The director's namespace.</summary>
+    public Netns Host => _netns;
+
     /// <summary>Folder of configuration, state and logs.</summary>
     public string Folder { get; }
 

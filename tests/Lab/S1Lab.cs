@@ -113,6 +113,23 @@ public sealed class S1Lab : IDisposable
         return director;
     }
 
+    /// <summary>A further network of its own for these directors: bridge NAME on the switch with the ports NAME-0 and on; the directors' port is NAME.</summary>
+    public void Wire(string name, params Director[] ends)
+    {
+        Switch.Ip($"link add {name} type bridge mcast_snooping 0");
+        Switch.Ip($"link set {name} up");
+        for (int i = 0; i < ends.Length; i++)
+        {
+            Netns host = ends[i].Host;
+            Shell.Run($"ip link add {name} netns {host.Name} type veth peer name {name}-{i} netns {Switch.Name}");
+            Switch.Ip($"link set {name}-{i} master {name} up");
+            host.Ip($"link set {name} up");
+            Switch.Run($"ethtool -K {name}-{i} tx off");
+            host.Run($"sysctl -qw net.ipv6.conf.{name}.disable_ipv6=1");
+            host.Run($"nft add chain netdev lab quiet-{name} {{ type filter hook ingress device {name} priority 0; policy drop; }}");
+        }
+    }
+
     /// <summary>The kernel of a director's namespace must not answer on the port that the dataplane owns.</summary>
     private void ConnectDirector(Netns netns, string name, string mac)
     {

@@ -20,4 +20,7 @@ public sealed record DesiredState
 
     /// <summary>VRRP groups: VIPs that are shared with other directors.</summary>
     public IReadOnlyList<VrrpGroupSettings> Vrrp { get; set; } = [];
+
+    /// <summary>Sync groups: VRRP groups that move together.</summary>
+    public IReadOnlyList<VrrpSyncGroupSettings> VrrpSyncGroups { get; set; } = [];
 }

@@ -50,4 +50,28 @@ public sealed record VrrpGroupSettings
 
     /// <summary>Period of further bursts while active in ms; 0 = none (garp_master_refresh).</summary>
     public int AnnounceRefreshMs { get; set; }
+
+    /// <summary>Addresses of the other directors on <see cref="Interface"/>: advertisements go to each of them, and are taken from them only; empty = multicast.</summary>
+    public IReadOnlyList<string> Peers { get; set; } = [];
+
+    /// <summary>Lowest TTL or hop limit that peers' advertisements may have, 1 to 255.</summary>
+    public int PeerMinTtl { get; set; } = 255;
+
+    /// <summary>Further interfaces on which the same advertisements are sent and heard.</summary>
+    public IReadOnlyList<string> HeartbeatInterfaces { get; set; } = [];
+
+    /// <summary>Interface on which the VIPs are announced and answered for; null = announced on <see cref="Interface"/>, answered for on all.</summary>
+    public string? AddressInterface { get; set; }
+
+    /// <summary>Version 2: takes over the active director's interval instead of refusing another one. Version 3 always does.</summary>
+    public bool LearnInterval { get; set; }
+
+    /// <summary>Version 3 over IPv4: speaks and hears version 2, too, while directors are upgraded.</summary>
+    public bool AlsoVersion2 { get; set; }
+
+    /// <summary>Whether the VIPs themselves take packets: false = they answer no echo; virtual services are forwarded all the same. An owner (priority 255) always takes them.</summary>
+    public bool AcceptMode { get; set; } = true;
+
+    /// <summary>Whether advertisements with other VIPs are refused.</summary>
+    public bool CheckAddressList { get; set; } = true;
 }

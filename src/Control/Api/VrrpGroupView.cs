@@ -14,6 +14,9 @@ public sealed record VrrpGroupView
     /// <summary>VIPs.</summary>
     public required IReadOnlyList<string> Addresses { get; init; }
 
+    /// <summary>Sync group that it moves with, if any.</summary>
+    public string? SyncGroup { get; init; }
+
     /// <summary>"initialize", "backup", "active"; "waiting" while the dataplane or the exception port is not there.</summary>
     public required string State { get; init; }
     /// <summary>Why it is in this state.</summary>

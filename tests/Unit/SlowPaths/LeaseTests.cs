@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Forwarder.Abi;
 using Forwarder.Engine;
 using Forwarder.TestSupport;
@@ -10,6 +11,7 @@ public sealed unsafe class LeaseTests : IDisposable
     private const string Own = "10.0.0.2", Vip = "10.0.0.100", Client = "10.0.0.50", Own6 = "2001:db8::2", Vip6 = "2001:db8::100", Client6 = "2001:db8::50";
     private const ulong ClientMac = 0x3200_0000_0002;
     private const ushort Group = 7;
+    private readonly SnapshotContent _content;
     private readonly SlowPathRig _slowPath;
     private readonly EngineRig _worker = new();
 
@@ -21,6 +23,7 @@ public sealed unsafe class LeaseTests : IDisposable
         builder.Service(Vip, 80, Wire.Tcp, servers: [(lan, "10.0.0.11", 1)]);
         builder.Service(Vip6, 80, Wire.Tcp, servers: [(lan, "2001:db8::11", 1)]);
         builder.Govern(Group);
+        _content = builder.Content;
         _slowPath = new SlowPathRig(builder.Content);
         _worker.Publish(builder.Content);
         _worker.ResolveAll(builder.Content);
@@ -70,6 +73,35 @@ public sealed unsafe class LeaseTests : IDisposable
         _slowPath.Punt(Messages.Arp(1, Client, Own, ClientMac, 0));
         _slowPath.Punt(Solicitation(Own6));
         Assert.Equal(2, _slowPath.Sent.Count);
+    }
+
+    /// <summary>Accept_Mode false (RFC 9568 section 6.1): the VIP is there for ARP, ND and its services only.</summary>
+    [Fact]
+    public void AVipThatTakesNoPacketsAnswersNoEcho()
+    {
+        foreach (ref LocalAddress4Entry local in CollectionsMarshal.AsSpan(_content.LocalAddresses4))
+        {
+            local.AcceptsNone = (byte)(local.Kind == LocalAddressKind.Vip ? 1 : 0);
+        }
+
+        foreach (ref LocalAddress6Entry local in CollectionsMarshal.AsSpan(_content.LocalAddresses6))
+        {
+            local.AcceptsNone = (byte)(local.Kind == LocalAddressKind.Vip ? 1 : 0);
+        }
+
+        _slowPath.Publish(_content);
+        _worker.Publish(_content);
+        _slowPath.Region.Leases[Group] = _worker.Region.Leases[Group] = ulong.MaxValue;
+        _slowPath.Punt(Messages.Echo4(Client, Vip));
+        _slowPath.Punt(Messages.Icmpv6(Client6, Vip6, ClientMac, [128, 0, 0, 0, 0, 1, 0, 1]));
+        Assert.Empty(_slowPath.Sent);
+        Assert.Equal([DropReason.VipAcceptsNone, DropReason.VipAcceptsNone], _slowPath.Drops);
+
+        _slowPath.Punt(Messages.Arp(1, Client, Vip, ClientMac, 0));
+        _slowPath.Punt(Solicitation(Vip6));
+        Assert.Equal(2, _slowPath.Sent.Count);
+        _worker.Run(0, Frames.L4(Client, 4000, Vip, 80), Frames.L4(Client6, 4000, Vip6, 80));
+        Assert.Equal([Verdict.Forward, Verdict.Forward], new[] { _worker.Burst->VerdictOf(0), _worker.Burst->VerdictOf(1) });
     }
 
     [Fact]

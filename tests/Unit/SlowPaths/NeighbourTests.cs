@@ -81,6 +81,21 @@ public sealed class NeighbourTests : IDisposable
         Assert.Equal(asked + 2, _rig.Sent.Count(f => IsArpRequest(f.Frame, Server)));
     }
 
+    /// <summary>A VRRP peer has to be reached as soon as it is there.</summary>
+    [Fact]
+    public void AFailedPeerIsAskedEachSecond()
+    {
+        SnapshotContent content = Content(Server);
+        NextHopEntry hop = content.NextHops[1];
+        hop.IsPeer = 1;
+        content.NextHops[1] = hop;
+        _rig.Publish(content);
+        _rig.Pass(60_000);
+        _rig.Sent.Clear();
+        _rig.Pass(60_000);
+        Assert.InRange(_rig.Sent.Count(f => IsArpRequest(f.Frame, Server)), 58, 61);
+    }
+
     [Theory]
     [InlineData(0xFFFF_FFFF_FFFF)]
     [InlineData(0x0B00_005E_0001)]

@@ -75,9 +75,10 @@ public sealed class SnapshotCompiler
         content.VrrpGroupsEnd = governed.Count == 0 ? 0 : governed.Values.Max() + 1u;
         AddInterfaces(model, content);
         AddVrrp(model, content);
+        Dictionary<IPAddress, VrrpGroupModel> groups = model.VrrpGroups.SelectMany(g => g.Addresses, (g, vip) => (vip, g)).ToDictionary(p => p.vip, p => p.g);
         foreach (IPAddress vip in model.Services.Select(s => s.Key.Address).Concat(governed.Keys).Distinct())
         {
-            AddLocal(content, vip, LocalAddressKind.Vip, LocalAddress4Entry.AnyInterface, governed.GetValueOrDefault(vip));
+            AddVip(content, vip, groups.GetValueOrDefault(vip), governed.GetValueOrDefault(vip));
         }
 
         Dictionary<(string Pool, byte IpVersion), (uint First, uint Count)> pools = AddSources(model, content);
@@ -88,6 +89,7 @@ public sealed class SnapshotCompiler
             AddService(service, _compiled[service], governed.GetValueOrDefault(service.Key.Address), service.UsesSourcePool ? pools[(model.PoolOf(service)!.Name, _compiled[service].Entry.IpVersion)] : default, content);
         }
 
+        _nextHops.SetPeers(model.VrrpGroups.SelectMany(g => g.PeerHops));
         _nextHops.AddTo(content);
         return content;
     }
@@ -251,7 +253,11 @@ public sealed class SnapshotCompiler
     {
         foreach (VrrpGroupModel group in model.VrrpGroups)
         {
-            CollectionsMarshal.AsSpan(content.Interfaces)[group.Key.Interface].VrrpFamilies |= group.Key.IsIPv6 ? InterfaceEntry.Vrrp6 : InterfaceEntry.Vrrp4;
+            foreach (int heartbeat in group.Wires.Heartbeats)
+            {
+                CollectionsMarshal.AsSpan(content.Interfaces)[heartbeat].VrrpFamilies |= group.Key.IsIPv6 ? InterfaceEntry.Vrrp6 : InterfaceEntry.Vrrp4;
+            }
+
             if (group.Settings.VirtualMac)
             {
                 ulong mac = VirtualMacEntry.MakeMac(group.Key.Vrid, group.Key.IsIPv6);
@@ -260,16 +266,19 @@ public sealed class SnapshotCompiler
         }
     }
 
-    private static void AddLocal(SnapshotContent content, IPAddress address, LocalAddressKind kind, ushort interfaceId, ushort vrrpGroup = 0, ushort source = 0)
+    private static void AddVip(SnapshotContent content, IPAddress vip, VrrpGroupModel? group, ushort number) =>
+        AddLocal(content, vip, LocalAddressKind.Vip, (ushort?)group?.AddressInterface ?? LocalAddress4Entry.AnyInterface, number, (byte)(group is { Config: { AcceptMode: false, IsOwner: false } } ? 1 : 0));
+
+    private static void AddLocal(SnapshotContent content, IPAddress address, LocalAddressKind kind, ushort interfaceId, ushort vrrpGroup = 0, byte acceptsNone = 0, ushort source = 0)
     {
         (ulong high, ulong low) = Words(address);
         if (address.AddressFamily == AddressFamily.InterNetwork)
         {
-            content.LocalAddresses4.Add(new LocalAddress4Entry { Address = (uint)high, Kind = kind, Interface = interfaceId, VrrpGroup = vrrpGroup, Source = source });
+            content.LocalAddresses4.Add(new LocalAddress4Entry { Address = (uint)high, Kind = kind, Interface = interfaceId, VrrpGroup = vrrpGroup, AcceptsNone = acceptsNone, Source = source });
         }
         else
         {
-            content.LocalAddresses6.Add(new LocalAddress6Entry { High = high, Low = low, Kind = kind, Interface = interfaceId, VrrpGroup = vrrpGroup, Source = source });
+            content.LocalAddresses6.Add(new LocalAddress6Entry { High = high, Low = low, Kind = kind, Interface = interfaceId, VrrpGroup = vrrpGroup, AcceptsNone = acceptsNone, Source = source });
         }
     }
 

@@ -12,11 +12,12 @@ namespace Forwarder.Control;
 internal static class VrrpModelBuilder
 {
     // Any link-local address does for the checks: the real one comes from the port's MAC address.
-    private static readonly VrrpAddress s_linkLocal = VrrpAddress.Parse("fe80::1");
+    private static readonly VrrpAddress s_linkLocal = VrrpAddress.Parse("fe80::ffff:ffff:ffff:fffe");
 
     private static readonly Dictionary<string, string> s_fields = new()
     {
         ["announce.count"] = "announceCount", ["announce.repeatDelayMs"] = "announceRepeatDelayMs", ["announce.refreshMs"] = "announceRefreshMs", ["authData"] = "password", ["authType"] = "password",
+        ["unicastPeers"] = "peers",
     };
 
     public static List<VrrpGroupModel> Groups(DesiredState state, IReadOnlyList<InterfaceModel> interfaces)
@@ -25,13 +26,19 @@ internal static class VrrpModelBuilder
         List<VrrpGroupModel> groups = new(state.Vrrp.Count);
         HashSet<string> names = [];
         Dictionary<VrrpGroupKey, string> keys = [];
+        Dictionary<(VrrpLinkKey, byte, bool), string> macs = [];
         Dictionary<IPAddress, string> vips = [];
         for (int i = 0; i < state.Vrrp.Count; i++)
         {
             string at = $"/vrrp/{i}";
             VrrpGroupModel group = Group(state.Vrrp[i] ?? throw ApiException.Invalid(at, "null is not allowed in this list."), state.Dataplane, interfaces, at);
             Demand(names.Add(group.Name), $"{at}/name", $"VRRP group \"{group.Name}\" is given twice.");
-            Demand(keys.TryAdd(group.Key, group.Name), $"{at}/vrid", $"VRID {group.Key.Vrid} is used on interface \"{group.Settings.Interface}\" by group \"{keys.GetValueOrDefault(group.Key)}\", too.");
+            foreach (VrrpGroupKey key in group.Wires.Heartbeats.Select(h => group.Key with { Interface = h }))
+            {
+                Demand(keys.TryAdd(key, group.Name), $"{at}/vrid", $"VRID {key.Vrid} is used on interface \"{interfaces[key.Interface].Name}\" by group \"{keys.GetValueOrDefault(key)}\", too.");
+            }
+
+            Demand(!group.Settings.VirtualMac || macs.TryAdd((group.Home, group.Key.Vrid, group.Key.IsIPv6), group.Name), $"{at}/virtualMac", $"Group \"{macs.GetValueOrDefault((group.Home, group.Key.Vrid, group.Key.IsIPv6))}\" has the same virtual MAC address where its VIPs are; use another VRID.");
             for (int a = 0; a < group.Addresses.Count; a++)
             {
                 IPAddress vip = group.Addresses[a];
@@ -41,37 +48,39 @@ internal static class VrrpModelBuilder
             groups.Add(group);
         }
 
-        return groups;
+        return VrrpSyncRules.Apply(state.VrrpSyncGroups, groups);
     }
 
     private static VrrpGroupModel Group(VrrpGroupSettings s, DataplaneSettings dataplane, IReadOnlyList<InterfaceModel> interfaces, string at)
     {
         Demand(IsName(s.Name), $"{at}/name", $"\"{s.Name}\" is not a name; allowed are 1 to 15 letters, digits, '.', '-' and '_'.");
-        int index = interfaces.ToList().FindIndex(i => i.Name == s.Interface);
-        Demand(index >= 0, $"{at}/interface", $"There is no interface \"{s.Interface}\"; interfaces are: {string.Join(", ", interfaces.Select(i => i.Name))}.");
-        PortSettings port = dataplane.Ports[interfaces[index].Port];
-        Demand(port.Exception != null, $"{at}/interface", $"Port \"{port.Name}\" of interface \"{s.Interface}\" has no exception port; VRRP sends and hears advertisements by it.");
         Demand(s.Vrid is >= VrrpLimits.VridMin and <= VrrpLimits.VridMax, $"{at}/vrid", $"VRID {s.Vrid} is out of range; allowed are {VrrpLimits.VridMin} to {VrrpLimits.VridMax}.");
         Demand(s.Priority is >= VrrpLimits.PriorityMin and <= VrrpLimits.PriorityOwner, $"{at}/priority", $"Priority {s.Priority} is out of range; allowed are {VrrpLimits.PriorityMin} to {VrrpLimits.PriorityOwner}.");
         Demand(s.Version is 2 or 3, $"{at}/version", $"Version {s.Version} is not supported; allowed are 2 and 3.");
         List<IPAddress> addresses = Addresses(s, interfaces, at);
         bool v6 = addresses[0].AddressFamily == AddressFamily.InterNetworkV6;
+        VrrpWires wires = VrrpWires.Read(s, v6, dataplane, interfaces, at);
         VrrpConfig config = new()
         {
             Version = (VrrpVersion)s.Version, Vrid = (byte)s.Vrid, Priority = (byte)s.Priority, IntervalCs = s.IntervalCs, Addresses = [.. addresses.Select(VrrpAddress.From)],
-            PrimaryAddress = v6 ? s_linkLocal : Primary(interfaces[index], at), Preempt = s.Preempt, PreemptDelayMs = s.PreemptDelayMs, StartDelayMs = s.StartDelayMs,
+            PrimaryAddress = wires.Source == null ? s_linkLocal : VrrpAddress.From(wires.Source), Preempt = s.Preempt, PreemptDelayMs = s.PreemptDelayMs, StartDelayMs = s.StartDelayMs,
             AuthType = s.Password == null ? VrrpAuthType.None : VrrpAuthType.SimpleText, AuthData = s.Password == null ? default : Encoding.UTF8.GetBytes(s.Password),
             ChecksumForm = s.ChecksumWithoutPseudoHeader ? VrrpChecksumForm.MessageOnly : VrrpChecksumForm.PseudoHeader,
             VirtualMac = s.VirtualMac, Announce = new VrrpAnnounceConfig { Count = s.AnnounceCount, RepeatDelayMs = s.AnnounceRepeatDelayMs, RefreshMs = s.AnnounceRefreshMs },
+            UnicastPeers = [.. wires.Peers.Select(VrrpAddress.From)], UnicastMinTtl = (byte)s.PeerMinTtl, LearnInterval = s.LearnInterval, AlsoVersion2 = s.AlsoVersion2, CheckAddressList = s.CheckAddressList, AcceptMode = s.AcceptMode,
         };
-        if (config.Validate(interfaces[index].MtuBytes) is [VrrpConfigProblem first, ..])
+        if (config.Validate(wires.Heartbeats.Min(h => interfaces[h].MtuBytes)) is [VrrpConfigProblem first, ..])
         {
-            string field = s_fields.GetValueOrDefault(first.Field, first.Field).Replace('[', '/').Replace("]", "", StringComparison.Ordinal);
+            string name = first.Field.Split('[')[0];
+            string field = (s_fields.GetValueOrDefault(name, name) + first.Field[name.Length..]).Replace('[', '/').Replace("]", "", StringComparison.Ordinal);
             throw ApiException.Invalid($"{at}/{field}", $"{char.ToUpperInvariant(field[0])}{field[1..]}: {first.Message}.");
         }
 
-        VrrpLinkKey link = new(port.Exception!, interfaces[index].Vlan);
-        return new VrrpGroupModel(new VrrpGroupKey(index, (byte)s.Vrid, v6), s.Name, interfaces[index].Port, link, [link], addresses, config, s);
+        VrrpLinkKey Link(int i) => new(dataplane.Ports[interfaces[i].Port].Exception!, interfaces[i].Vlan);
+        return new VrrpGroupModel(new VrrpGroupKey(wires.Heartbeats[0], (byte)s.Vrid, v6), s.Name, interfaces[wires.Home].Port, Link(wires.Home), [.. wires.Heartbeats.Select(Link)], addresses, config, s)
+        {
+            Wires = wires, AddressInterface = s.AddressInterface == null ? null : wires.Home,
+        };
     }
 
     private static List<IPAddress> Addresses(VrrpGroupSettings s, IReadOnlyList<InterfaceModel> interfaces, string at)
@@ -88,9 +97,4 @@ internal static class VrrpModelBuilder
 
         return addresses;
     }
-
-    private static VrrpAddress Primary(InterfaceModel i, string at) =>
-        i.Addresses.Select(a => a.Address).FirstOrDefault(a => a.AddressFamily == AddressFamily.InterNetwork) is { } own
-            ? VrrpAddress.From(own)
-            : throw ApiException.Invalid($"{at}/interface", $"Interface \"{i.Name}\" has no IPv4 address of its own, which advertisements are sent from.");
 }

@@ -12,13 +12,14 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
 {
     private const int LookMs = 50, AnswerTimeoutMs = 1_000;
 
-    private sealed record Group(int Id, string Settings, VrrpGroupModel Model);
+    private sealed record Group(int Id, string Settings, VrrpGroupModel Model, IReadOnlyList<int> PeerHops);
 
     private readonly Dictionary<VrrpLinkKey, VrrpLink> _links = [];
     private readonly Dictionary<int, VrrpFaults> _faults = [];
     private readonly WorkerHeartbeats _heartbeats = new();
     private volatile IReadOnlyList<Group> _groups = [];
     private volatile VrrpRunner? _runner;
+    private VrrpSink? _sink;
     private IReadOnlyList<Group> _given = [];
     private int _dataplanePid;
     private string _trouble = "";
@@ -32,12 +33,17 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
             if (compiler.VrrpGroups.TryFind(group.Key, out int id))
             {
                 leases.Name(id, group.Name);
-                groups.Add(new Group(id, $"{string.Join(' ', group.Links)} {JsonSerializer.Serialize(group.Settings, ApiJson.Default.VrrpGroupSettings)} {group.Config.PrimaryAddress}", group));
+                groups.Add(new Group(id, $"{string.Join(' ', group.Links)} {JsonSerializer.Serialize(group.Settings, ApiJson.Default.VrrpGroupSettings)} {group.Config.PrimaryAddress} {Sync(group)}", group, [.. group.PeerHops.Select(Hop)]));
             }
         }
 
         _groups = groups;
     }
+
+    /// <summary>Who changes company starts anew.</summary>
+    private static string Sync(VrrpGroupModel group) => group.SyncGroup is { } sync ? $"{sync.Name} {string.Join(' ', sync.Groups)}" : "";
+
+    private int Hop((int, System.Net.IPAddress) hop) => compiler.NextHops.TryFind(hop, out int slot) ? slot : 0;
 
     /// <summary>All groups as they are now.</summary>
     public async Task<IReadOnlyList<VrrpGroupView>> ViewsAsync()
@@ -135,7 +141,7 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
         }
     }
 
-    /// <summary>Gives the loop the groups whose addresses can be announced and whose first heartbeat is there.</summary>
+    /// <summary>Gives the loop the groups whose addresses can be announced and whose first heartbeat is there; a sync group only whole.</summary>
     private void Give(IReadOnlyList<Group> groups)
     {
         if (groups.Count == 0 && _runner == null)
@@ -144,18 +150,21 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
         }
 
         _runner ??= new VrrpRunner(leases, neighbours);
-        _runner.Loop.SetMembers([.. groups.Select(Member).OfType<VrrpMember>()]);
+        _sink ??= groups.Any(g => g.PeerHops.Count > 0) ? new VrrpSink() : null;
+        VrrpMember?[] members = [.. groups.Select(Member)];
+        HashSet<string?> torn = [.. groups.Where((g, i) => members[i] == null && g.Model.SyncGroup != null).Select(g => g.Model.SyncGroup!.Name)];
+        _runner.Loop.SetMembers([.. members.OfType<VrrpMember>().Where(m => m.SyncGroup == null || !torn.Contains(m.SyncGroup))]);
     }
 
     private VrrpMember? Member(Group group)
     {
         VrrpLink? home = _links.GetValueOrDefault(group.Model.Home), first = _links.GetValueOrDefault(group.Model.Heartbeats[0]);
         VrrpLink[] heartbeats = [.. group.Model.Heartbeats.Select(h => _links.GetValueOrDefault(h)).OfType<VrrpLink>()];
-        return home == null || first == null ? null : new VrrpMember(group.Id, group.Settings, Config(group, first), heartbeats, home);
+        return home == null || first == null ? null : new VrrpMember(group.Id, group.Settings, Config(group, first), heartbeats, home) { SyncGroup = group.Model.SyncGroup?.Name, PeerHops = group.PeerHops };
     }
 
-    /// <summary>Over IPv6 advertisements come from the port's link-local address (RFC 9568 section 5.1.2.1).</summary>
-    private static VrrpConfig Config(Group group, VrrpLink link) => group.Model.Key.IsIPv6 ? group.Model.Config with { PrimaryAddress = VrrpMac.LinkLocal(link.Mac) } : group.Model.Config;
+    /// <summary>Over IPv6 advertisements come from the port's link-local address (RFC 9568 section 5.1.2.1), but for peers that have another one.</summary>
+    private static VrrpConfig Config(Group group, VrrpLink link) => group.Model.Wires.Source == null ? group.Model.Config with { PrimaryAddress = VrrpMac.LinkLocal(link.Mac) } : group.Model.Config;
 
     private bool TryOpen(VrrpLinkKey key)
     {
@@ -186,6 +195,8 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
     {
         _runner?.Dispose();
         _runner = null;
+        _sink?.Dispose();
+        _sink = null;
         foreach (VrrpLink link in _links.Values)
         {
             link.Dispose();
@@ -206,7 +217,7 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
 
     private static VrrpGroupView Waiting(Group g) => new()
     {
-        Name = g.Model.Name, Interface = g.Model.Settings.Interface, Vrid = g.Model.Key.Vrid, Version = g.Model.Settings.Version, Addresses = g.Model.Settings.Addresses, State = "waiting", Priority = g.Model.Settings.Priority,
+        Name = g.Model.Name, Interface = g.Model.Settings.Interface, Vrid = g.Model.Key.Vrid, Version = g.Model.Settings.Version, Addresses = g.Model.Settings.Addresses, SyncGroup = g.Model.SyncGroup?.Name, State = "waiting", Priority = g.Model.Settings.Priority,
         Reason = "the dataplane or the exception port is not there",
     };
 }

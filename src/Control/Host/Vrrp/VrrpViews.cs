@@ -8,7 +8,7 @@ internal static class VrrpViews
 {
     public static VrrpGroupView Make(VrrpGroupModel group, VrrpMember member, VrrpInstance i, VrrpLoop loop, bool owned) => new()
     {
-        Name = group.Name, Interface = group.Settings.Interface, Vrid = group.Key.Vrid, Version = group.Settings.Version, Addresses = group.Settings.Addresses,
+        Name = group.Name, Interface = group.Settings.Interface, Vrid = group.Key.Vrid, Version = group.Settings.Version, Addresses = group.Settings.Addresses, SyncGroup = group.SyncGroup?.Name,
         State = VrrpText.Of(i.State), Reason = VrrpText.Of(i.Reason), SinceS = Math.Round((VrrpLoop.NowNs - i.SinceNs) / (double)VrrpLimits.NanosecondsPerSecond, 3),
         Priority = i.Priority, Owned = owned, ActiveRouter = i.ActiveRouter?.ToString(), ActivePriority = i.ActivePriority,
         IntervalMs = Ms(i.ActiveIntervalNs), SkewMs = Ms(i.SkewNs), MasterDownMs = Ms(i.MasterDownNs), Counters = Counters(i.Counters, member.Heartbeats, loop),

@@ -78,4 +78,6 @@ public enum DropReason : byte
     NoLocalPort = 34,
     /// <summary>For a source address of FullNAT, but of no flow that has this local port.</summary>
     NoSession = 35,
+    /// <summary>Echo request, or another ICMP message for the VIP itself, of a VRRP group that takes no packets (acceptMode false).</summary>
+    VipAcceptsNone = 36,
 }

@@ -16,8 +16,8 @@ public struct LocalAddress4Entry
     public ushort Interface;
     /// <summary><see cref="LocalAddressKind.None"/> marks an empty entry.</summary>
     public LocalAddressKind Kind;
-    /// <summary>Padding.</summary>
-    public byte Reserved;
+    /// <summary>1 = a VIP that takes no packets itself (RFC 9568 section 6.1, Accept_Mode false): no echo is answered. ARP, ND and services are as ever.</summary>
+    public byte AcceptsNone;
     /// <summary>VRRP group of a VIP, 0 = none.</summary>
     public ushort VrrpGroup;
     /// <summary>The director alone answers for it, never the host: a VIP or a source address of FullNAT.</summary>

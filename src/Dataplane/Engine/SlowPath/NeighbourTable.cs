@@ -26,7 +26,7 @@ public sealed unsafe class NeighbourTable
     {
         public ulong High, Low;
         public ushort Interface;
-        public byte IpVersion, Tries, Waiting;
+        public byte IpVersion, IsPeer, Tries, Waiting;
         public long DueMs;
     }
 
@@ -77,6 +77,7 @@ public sealed unsafe class NeighbourTable
                 SetWord(slot, remembered ? NeighbourWord.Mac(_words[slot]) : 0, remembered ? NeighbourState.Stale : NeighbourState.None);
             }
 
+            hop.IsPeer = entry.IsPeer;
             if (entry.IpVersion != 0)
             {
                 AddToIndex((uint)slot);
@@ -179,7 +180,7 @@ public sealed unsafe class NeighbourTable
         else
         {
             Solicit(slot, NeighbourState.Failed, nowMs);
-            hop.DueMs = nowMs + Math.Min((long)RetransTimerMs << Math.Min(hop.Tries - MaxSolicit, 5), FailedRetryMaxMs);
+            hop.DueMs = hop.IsPeer != 0 ? nowMs + RetransTimerMs : nowMs + Math.Min((long)RetransTimerMs << Math.Min(hop.Tries - MaxSolicit, 5), FailedRetryMaxMs);
         }
     }
 

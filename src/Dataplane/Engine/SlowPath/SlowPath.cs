@@ -203,6 +203,12 @@ public sealed unsafe class SlowPath
             return;
         }
 
+        if (local.AcceptsNone != 0)
+        {
+            _host.Drop(p.Packet, DropReason.VipAcceptsNone);
+            return;
+        }
+
         int headerBytes = (ip[0] & 0xF) * 4;
         int icmpBytes = BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + 2)) - headerBytes;
         byte* icmp = ip + headerBytes;
@@ -249,6 +255,10 @@ public sealed unsafe class SlowPath
         else if (!Owns(local.VrrpGroup))
         {
             _host.Drop(p.Packet, DropReason.VipNotOwned);
+        }
+        else if (local.AcceptsNone != 0)
+        {
+            _host.Drop(p.Packet, DropReason.VipAcceptsNone);
         }
         else if (!isIcmp || Checksum.Fold(Checksum.Sum(icmp, payloadBytes, Checksum.PseudoHeader6(ip, payloadBytes, Wire.Icmpv6))) != 0)
         {
