@@ -19,13 +19,11 @@ public sealed class UnicastAndHeartbeatTests
         ha.First.Start();
         DirectorHa.WaitFor(ha.First, "active");
         DirectorHa.WaitFor(ha.Second, "backup");
-        using Capture errors = new(ha.Lab.Switch, "lan", "icmp[0] = 3 or icmp6[0] = 1 or icmp6[0] = 4", ha.Lab.Folder);
         Assert.True(ha.IsAt(vip, DirectorHa.FirstMac));
         Assert.Equal(0, ha.First.Fwdctl("vrrp handover a --for 2").ExitCode);
         DirectorHa.WaitFor(ha.Second, "active");
         DirectorHa.WaitFor(ha.First, "active");
         DirectorHa.WaitFor(ha.Second, "backup");
-        Assert.Empty(errors.Stop());                // a host on which nobody listens would complain
         ha.First.KillControl();
         DirectorHa.WaitFor(ha.Second, "active");
         Assert.True(ha.IsAt(vip, DirectorHa.SecondMac));

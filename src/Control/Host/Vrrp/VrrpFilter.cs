@@ -14,9 +14,6 @@ internal static class VrrpFilter
     private const uint EtherTypeOffset = 12, Ipv4ProtocolOffset = 23, Ipv6NextHeaderOffset = 20, VlanIdMask = 0xFFF;
     private const uint Ipv4 = 0x0800, Ipv6 = 0x86DD, WholePacket = 0xFFFF;
 
-    /// <summary>Program that lets nothing through.</summary>
-    public static byte[] Nothing => [(byte)Return, 0, 0, 0, 0, 0, 0, 0];
-
     /// <summary>Program for frames of this VLAN id, or 0: without a tag. The kernel has taken the tag out of the frame.</summary>
     public static byte[] Make(ushort vlan)
     {

@@ -19,7 +19,6 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
     private readonly WorkerHeartbeats _heartbeats = new();
     private volatile IReadOnlyList<Group> _groups = [];
     private volatile VrrpRunner? _runner;
-    private VrrpSink? _sink;
     private IReadOnlyList<Group> _given = [];
     private int _dataplanePid;
     private string _trouble = "";
@@ -150,7 +149,6 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
         }
 
         _runner ??= new VrrpRunner(leases, neighbours);
-        _sink ??= groups.Any(g => g.PeerHops.Count > 0) ? new VrrpSink() : null;
         VrrpMember?[] members = [.. groups.Select(Member)];
         HashSet<string?> torn = [.. groups.Where((g, i) => members[i] == null && g.Model.SyncGroup != null).Select(g => g.Model.SyncGroup!.Name)];
         _runner.Loop.SetMembers([.. members.OfType<VrrpMember>().Where(m => m.SyncGroup == null || !torn.Contains(m.SyncGroup))]);
@@ -195,8 +193,6 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
     {
         _runner?.Dispose();
         _runner = null;
-        _sink?.Dispose();
-        _sink = null;
         foreach (VrrpLink link in _links.Values)
         {
             link.Dispose();

@@ -85,7 +85,7 @@ public sealed class VrrpSocket : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _socket.Dispose();
 
-    internal static void Attach(Socket socket, byte[] program)
+    private static void Attach(Socket socket, byte[] program)
     {
         GCHandle pinned = GCHandle.Alloc(program, GCHandleType.Pinned);
         try
