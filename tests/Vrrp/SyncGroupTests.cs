@@ -48,6 +48,23 @@ public class SyncGroupTests
         Assert.Equal(2, _effects.Count(effect => effect.Effect is { Kind: VrrpEffectKind.SendAdvertisement, Priority: 0 }));
     }
 
+    /// <summary>A lower active router is stopped between its words on two wires: what it still owns on one is not taken with the other.</summary>
+    [Fact]
+    public void The_lease_of_a_lower_router_on_another_wire_is_honoured()
+    {
+        Hear(0, 50);
+        Pass(900);
+        Hear(1, 50);
+        Pass(2800); // past Master_Down_Interval (3,609 ms), and the lease on wire 0 is over; that on wire 1 ends at 3,900
+        AssertState(VrrpState.Backup);
+        Pass(150);
+        AssertState(VrrpState.Backup);
+        Pass(48);
+        AssertState(VrrpState.Backup);
+        Pass(2);
+        AssertState(VrrpState.Active);
+    }
+
     [Fact]
     public void One_silent_link_does_not_tear_the_group_apart()
     {

@@ -92,6 +92,12 @@ public sealed class VrrpInstance
     /// <summary>Set by the sync group: another member still hears an active router, so do not become active alone.</summary>
     internal bool PromotionHeld { get; set; }
 
+    /// <summary>Set by the sync group: until then a router that other members have heard may own their addresses.</summary>
+    internal long GroupLeaseEndNs { get; set; }
+
+    /// <summary>Until then a router that we have heard, and do not follow, may own the addresses.</summary>
+    internal long RivalLeaseEndNs => _heardLower && !_activeResigned ? Math.Max(_lowerLeaseEndNs, _loserLeaseEndNs) : _loserLeaseEndNs;
+
     /// <summary>When this timer is due, or <see cref="VrrpTimers.Never"/>.</summary>
     public long DueNs(VrrpTimer timer) => _timers.DueNs(timer);
 
@@ -327,6 +333,11 @@ public sealed class VrrpInstance
         {
             Counters.HeldByGroup++;
             ArmMasterDown();
+        }
+        else if (_nowNs < GroupLeaseEndNs && !_activeResigned)
+        {
+            Counters.HeldByGroup++;
+            _timers.Set(VrrpTimer.MasterDown, GroupLeaseEndNs);
         }
         else
         {

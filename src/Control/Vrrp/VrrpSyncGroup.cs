@@ -54,6 +54,7 @@ public sealed class VrrpSyncGroup
     {
         VrrpState before = _members[member].State;
         _members[member].PromotionHeld = IsAnyOtherFollowing(member);
+        _members[member].GroupLeaseEndNs = RivalLeaseEndNs(member);
         Apply(member, happened, nowNs, effects);
         SpreadFaults(nowNs, effects);
         SpreadState(member, before, nowNs, effects);
@@ -94,6 +95,17 @@ public sealed class VrrpSyncGroup
         }
 
         return false;
+    }
+
+    private long RivalLeaseEndNs(int member)
+    {
+        long latest = 0;
+        for (int i = 0; i < _members.Length; i++)
+        {
+            latest = i == member ? latest : Math.Max(latest, _members[i].RivalLeaseEndNs);
+        }
+
+        return latest;
     }
 
     private void SpreadState(int member, VrrpState before, long nowNs, List<VrrpMemberEffect> effects)
