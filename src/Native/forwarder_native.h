@@ -12,7 +12,7 @@
 #define FWD_EXPORT __attribute__((visibility("default")))
 
 /* Raised with each change of an export or struct below; the dataplane refuses another one. */
-#define FWD_ABI_VERSION 2u
+#define FWD_ABI_VERSION 3u
 
 /* Where C# finds the fields of an rte_mbuf, and the flags that it reads. */
 struct fwd_layout {
@@ -94,12 +94,13 @@ FWD_EXPORT int32_t fwd_port_stats(uint16_t port, struct fwd_port_stats *stats);
 /* Extended statistics: names (64 bytes each, zero-padded) and values. Return: how many there are. */
 FWD_EXPORT int32_t fwd_port_xstat_names(uint16_t port, char *names, uint32_t capacity);
 FWD_EXPORT int32_t fwd_port_xstat_values(uint16_t port, uint64_t *values, uint32_t capacity);
+/* Receive filters. Each: 0, or -errno (-ENOTSUP: the driver has no such thing; -ENOSPC: no room). */
 FWD_EXPORT int32_t fwd_port_mac_add(uint16_t port, const uint8_t *mac);
 FWD_EXPORT int32_t fwd_port_mac_remove(uint16_t port, const uint8_t *mac);
-/* Multicast addresses to receive (6 bytes each; NULL = all of them): by filter where the port has room, else by
- * all-multicast, else by promiscuous mode. Return: which of these it is. */
-enum fwd_multicast { FWD_MULTICAST_LIST = 0, FWD_MULTICAST_ALL = 1, FWD_MULTICAST_PROMISCUOUS = 2 };
+/* Multicast addresses to receive, 6 bytes each; they replace those of the call before. */
 FWD_EXPORT int32_t fwd_port_set_multicast(uint16_t port, const uint8_t *macs, uint32_t count);
+FWD_EXPORT int32_t fwd_port_set_all_multicast(uint16_t port, int32_t on);
+FWD_EXPORT int32_t fwd_port_set_promiscuous(uint16_t port, int32_t on);
 
 FWD_EXPORT uint16_t fwd_rx_burst(uint16_t port, uint16_t queue, void **packets, uint16_t count);
 FWD_EXPORT uint16_t fwd_tx_burst(uint16_t port, uint16_t queue, void **packets, uint16_t count);
@@ -121,6 +122,9 @@ FWD_EXPORT void fwd_log(const void *text, uint32_t length);
 /* A TAP device of the host's kernel with a MAC address and MTU, up. Return: file descriptor, non-blocking. */
 FWD_EXPORT int32_t fwd_tap_open(const char *name, const uint8_t *mac, uint16_t mtu);
 FWD_EXPORT int32_t fwd_tap_read(int32_t fd, void *frame, uint32_t capacity);
+/* Multicast addresses that the host's kernel receives by a network interface, 6 bytes each. Return: how many there are,
+ * which may be more than were written; -ENODEV: no such interface. */
+FWD_EXPORT int32_t fwd_tap_multicast(const char *name, uint8_t *macs, uint32_t capacity);
 FWD_EXPORT int32_t fwd_tap_write(int32_t fd, const void *frame, uint32_t length);
 
 #endif

@@ -55,28 +55,13 @@ static int setup_queues(uint16_t port, const struct fwd_port_config *config, con
     return error;
 }
 
-/* Every multicast frame: by all-multicast, else by promiscuous mode. A virtual port that has neither (-ENOTSUP) filters
- * nothing. */
-static int receive_all_multicast(uint16_t port)
-{
-    if (rte_eth_allmulticast_enable(port) == 0) {
-        return FWD_MULTICAST_ALL;
-    }
-    int error = rte_eth_promiscuous_enable(port);
-    return error == 0 || error == -ENOTSUP ? FWD_MULTICAST_PROMISCUOUS : error;
-}
-
-/* Promiscuous if wanted; else the own unicast address by filter, and all-multicast until a list is set: IPv6 neighbour
- * discovery needs some. */
+/* Promiscuous if wanted; else the own unicast address by filter, and all-multicast, where there is such a thing, until a
+ * list is set: IPv6 neighbour discovery needs some. */
 static int set_receive_mode(uint16_t port, bool promiscuous)
 {
     int error = promiscuous ? rte_eth_promiscuous_enable(port) : rte_eth_promiscuous_disable(port);
-    if (error != 0 && error != -ENOTSUP) {
-        return error;
-    }
-    /* What a port cannot do is told when the list is set. */
-    (void)receive_all_multicast(port);
-    return 0;
+    (void)rte_eth_allmulticast_enable(port);
+    return error == -ENOTSUP ? 0 : error;
 }
 
 int32_t fwd_port_start(uint16_t port, const struct fwd_port_config *config, void *pool)
@@ -238,12 +223,15 @@ int32_t fwd_port_mac_remove(uint16_t port, const uint8_t *mac)
 
 int32_t fwd_port_set_multicast(uint16_t port, const uint8_t *macs, uint32_t count)
 {
-    if (rte_eth_promiscuous_get(port) == 1) {
-        return FWD_MULTICAST_PROMISCUOUS;
-    }
-    if (macs != NULL && rte_eth_dev_set_mc_addr_list(port, (struct rte_ether_addr *)(uintptr_t)macs, count) == 0) {
-        int error = rte_eth_allmulticast_disable(port);
-        return error == 0 || error == -ENOTSUP ? FWD_MULTICAST_LIST : error;
-    }
-    return receive_all_multicast(port);
+    return rte_eth_dev_set_mc_addr_list(port, (struct rte_ether_addr *)(uintptr_t)macs, count);
+}
+
+int32_t fwd_port_set_all_multicast(uint16_t port, int32_t on)
+{
+    return on ? rte_eth_allmulticast_enable(port) : rte_eth_allmulticast_disable(port);
+}
+
+int32_t fwd_port_set_promiscuous(uint16_t port, int32_t on)
+{
+    return on ? rte_eth_promiscuous_enable(port) : rte_eth_promiscuous_disable(port);
 }

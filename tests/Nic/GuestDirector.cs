@@ -49,6 +49,13 @@ public sealed class GuestDirector(GuestShell shell)
         WaitForwarding();
     }
 
+    /// <summary>PUT /v1/config without a change of the dataplane's settings: it goes on.</summary>
+    public void Change(DesiredState state)
+    {
+        shell.WriteFile(ConfigFile, JsonSerializer.Serialize(state, ApiJson.Default.DesiredState));
+        _ = shell.Check($"{Curl} -X PUT -H 'Content-Type: application/json' --data-binary @{ConfigFile} http://director/v1/config");
+    }
+
     /// <summary>GET /v1/config.</summary>
     public DesiredState Config() => Get("config", ApiJson.Default.DesiredState);
 

@@ -15,6 +15,9 @@ public abstract class NicTests(NicFixture fixture, ITestOutputHelper output)
 
     private static readonly TimeSpan s_settle = TimeSpan.FromSeconds(1), s_now = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>Lines for the test's log.</summary>
+    protected ITestOutputHelper Output => output;
+
     private readonly S1Lab _lab = fixture.Lab;
     private readonly GuestDirector _director = fixture.Director;
 

@@ -48,6 +48,9 @@ public sealed record PortView
     /// <summary>Tx offloads in use.</summary>
     public IReadOnlyList<string> TxOffloads { get; set; } = [];
 
+    /// <summary>Receive filters in force beside the one for the port's own MAC address.</summary>
+    public PortFiltersView Filters { get; set; } = new();
+
     /// <summary>DPDK's basic statistics.</summary>
     public IReadOnlyDictionary<string, ulong> Statistics { get; set; } = new Dictionary<string, ulong>();
 

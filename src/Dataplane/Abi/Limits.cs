@@ -70,6 +70,12 @@ public static class Limits
     /// <summary>Flows that one flow query returns at most.</summary>
     public const int FlowQueryEntriesMax = 1_024;
 
+    /// <summary>Multicast addresses that a port filters for: with more it takes all, as filters of cards are small.</summary>
+    public const int PortMulticastMax = 128;
+
+    /// <summary>Virtual router MAC addresses on a port: 255 VRIDs of two families.</summary>
+    public const int PortVirtualMacsMax = 510;
+
     /// <summary>Extended statistics kept per port.</summary>
     public const int PortXstatsMax = 256;
 

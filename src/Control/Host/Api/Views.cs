@@ -247,8 +247,25 @@ public sealed class Views(DirectorState state, SnapshotCompiler compiler, Datapl
                 ["rxPackets"] = p.RxPackets, ["txPackets"] = p.TxPackets, ["rxBytes"] = p.RxBytes, ["txBytes"] = p.TxBytes,
                 ["rxMissed"] = p.RxMissed, ["rxErrors"] = p.RxErrors, ["txErrors"] = p.TxErrors, ["rxNoMbuf"] = p.RxNoMbuf,
             },
-            ExtendedStatistics = xstats,
+            ExtendedStatistics = xstats, Filters = Filters(ref p),
         };
+    }
+
+    private static PortFiltersView Filters(ref PortBlock p)
+    {
+        List<string> multicast = [];
+        for (int i = 0; i < Math.Min((int)p.MulticastCount, Limits.PortMulticastMax); i++)
+        {
+            multicast.Add(MacText(p.Multicast[i]));
+        }
+
+        List<VirtualMacView> virtualMacs = [];
+        for (int i = 0; i < Math.Min((int)p.VirtualMacCount, Limits.PortVirtualMacsMax); i++)
+        {
+            virtualMacs.Add(new VirtualMacView { Mac = MacText(p.VirtualMacs[i]), By = Camel(((PortFilterMode)(p.VirtualMacs[i] >> 48)).ToString()) });
+        }
+
+        return new PortFiltersView { Multicast = Camel(p.MulticastMode.ToString()), MulticastMacs = multicast, VirtualMacs = virtualMacs };
     }
 
     private static Dictionary<string, ulong> Fields<T>(T counters)

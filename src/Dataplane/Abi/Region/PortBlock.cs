@@ -40,6 +40,15 @@ public struct PortBlock
     public uint Reserved;
     /// <summary>Extended statistics: names and values.</summary>
     public XstatArray Xstats;
+    /// <summary>How multicast is received, and how many entries of the lists below are in use.</summary>
+    public PortFilterMode MulticastMode;
+    public uint MulticastCount, VirtualMacCount;
+    /// <summary>Padding.</summary>
+    public uint Reserved2;
+    /// <summary>Multicast MAC addresses that are wanted, first byte lowest.</summary>
+    public MulticastArray Multicast;
+    /// <summary>Virtual MAC addresses; the bits above 47 are the <see cref="PortFilterMode"/>.</summary>
+    public VirtualMacArray VirtualMacs;
 
     /// <summary>An extended statistic.</summary>
     [StructLayout(LayoutKind.Sequential)]
@@ -49,6 +58,20 @@ public struct PortBlock
         public NameBytes Name;
         /// <summary>Value.</summary>
         public ulong Value;
+    }
+
+    /// <summary>Multicast addresses of a port.</summary>
+    [InlineArray(Limits.PortMulticastMax)]
+    public struct MulticastArray
+    {
+        private ulong _element0;
+    }
+
+    /// <summary>Virtual MAC addresses of a port.</summary>
+    [InlineArray(Limits.PortVirtualMacsMax)]
+    public struct VirtualMacArray
+    {
+        private ulong _element0;
     }
 
     /// <summary>Extended statistics of a port.</summary>

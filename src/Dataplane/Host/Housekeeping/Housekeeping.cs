@@ -22,7 +22,7 @@ public sealed unsafe class Housekeeping
     private readonly SlowPath _slowPath;
     private readonly FlowQueries _queries;
     private readonly PortReporter _reporter;
-    private readonly MulticastFilters _filters;
+    private readonly PortFilters _filters;
     private readonly Log _log;
     private readonly string[] _faultNames = Enum.GetNames<SnapshotFault>(); // Enum.ToString would allocate after the seal
     private readonly ulong[] _spares;
@@ -43,7 +43,8 @@ public sealed unsafe class Housekeeping
         _log = new Log(native);
         string[] names = [.. config.Ports.Select(p => p.Name)];
         _reporter = new PortReporter(native, region, launcher.Ports, names, _log);
-        _filters = new MulticastFilters(native, launcher.Ports, names, _log);
+        NativePortFilters filters = new(native, launcher.Ports, [.. config.Ports.Select(p => p.Exception)]);
+        _filters = new PortFilters(filters, region, names, [.. config.Ports.Select(p => p.Promiscuous)], _log);
         _spares = new ulong[launcher.Ports.Length];
         _frameCapacity = (uint)(config.Ports.Max(p => p.MtuBytes) + Wire.EthernetBytes + Wire.VlanTagBytes);
         process->MbufCount = (ulong)config.Mbufs * (uint)launcher.Pools.Count;
@@ -177,6 +178,7 @@ public sealed unsafe class Housekeeping
     {
         ref ProcessBlock process = ref _region.Process;
         _reporter.Report();
+        _filters.Poll();
         process.MbufAvailable = _launcher.Pools.Available;
         if (process.Sealed != 0)
         {

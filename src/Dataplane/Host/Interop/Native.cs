@@ -11,7 +11,7 @@ namespace Forwarder.Dataplane;
 public sealed unsafe class Native
 {
     /// <summary>FWD_ABI_VERSION that this program was written for.</summary>
-    public const uint AbiVersion = 2;
+    public const uint AbiVersion = 3;
 
     private const string LibraryName = "libforwarder_native.so";
 
@@ -32,6 +32,10 @@ public sealed unsafe class Native
     public readonly delegate* unmanaged<ushort, byte*, uint, int> PortXstatNames;
     public readonly delegate* unmanaged<ushort, ulong*, uint, int> PortXstatValues;
     public readonly delegate* unmanaged<ushort, byte*, uint, int> PortSetMulticast;
+    public readonly delegate* unmanaged<ushort, int, int> PortSetAllMulticast;
+    public readonly delegate* unmanaged<ushort, int, int> PortSetPromiscuous;
+    public readonly delegate* unmanaged<ushort, byte*, int> PortMacAdd;
+    public readonly delegate* unmanaged<ushort, byte*, int> PortMacRemove;
     public readonly delegate* unmanaged<ushort, ushort, ulong*, ushort, ushort> RxBurst;
     public readonly delegate* unmanaged<ushort, ushort, ulong*, ushort, ushort> TxBurst;
     public readonly delegate* unmanaged<ulong*, uint, void> FreeBulk;
@@ -46,6 +50,7 @@ public sealed unsafe class Native
     public readonly delegate* unmanaged<byte*, byte*, ushort, int> TapOpen;
     public readonly delegate* unmanaged<int, byte*, uint, int> TapRead;
     public readonly delegate* unmanaged<int, byte*, uint, int> TapWrite;
+    public readonly delegate* unmanaged<byte*, byte*, uint, int> TapMulticast;
 
     private readonly delegate* unmanaged<int, byte*> _errorText;
     private readonly nint _library;
@@ -72,6 +77,10 @@ public sealed unsafe class Native
         PortXstatNames = (delegate* unmanaged<ushort, byte*, uint, int>)Export("fwd_port_xstat_names");
         PortXstatValues = (delegate* unmanaged<ushort, ulong*, uint, int>)Export("fwd_port_xstat_values");
         PortSetMulticast = (delegate* unmanaged<ushort, byte*, uint, int>)Export("fwd_port_set_multicast");
+        PortSetAllMulticast = (delegate* unmanaged<ushort, int, int>)Export("fwd_port_set_all_multicast");
+        PortSetPromiscuous = (delegate* unmanaged<ushort, int, int>)Export("fwd_port_set_promiscuous");
+        PortMacAdd = (delegate* unmanaged<ushort, byte*, int>)Export("fwd_port_mac_add");
+        PortMacRemove = (delegate* unmanaged<ushort, byte*, int>)Export("fwd_port_mac_remove");
         RxBurst = (delegate* unmanaged<ushort, ushort, ulong*, ushort, ushort>)Export("fwd_rx_burst");
         TxBurst = (delegate* unmanaged<ushort, ushort, ulong*, ushort, ushort>)Export("fwd_tx_burst");
         FreeBulk = (delegate* unmanaged<ulong*, uint, void>)Export("fwd_free_bulk");
@@ -86,6 +95,7 @@ public sealed unsafe class Native
         TapOpen = (delegate* unmanaged<byte*, byte*, ushort, int>)Export("fwd_tap_open");
         TapRead = (delegate* unmanaged<int, byte*, uint, int>)Export("fwd_tap_read");
         TapWrite = (delegate* unmanaged<int, byte*, uint, int>)Export("fwd_tap_write");
+        TapMulticast = (delegate* unmanaged<byte*, byte*, uint, int>)Export("fwd_tap_multicast");
     }
 
     /// <summary>Loads the shim.</summary>
