@@ -177,6 +177,17 @@ public class ActiveTests
         List<VrrpEffect> effects = rig.Pass(180_000);
         VrrpEffect[] bursts = [.. effects.Where(effect => effect.Kind == VrrpEffectKind.SendGratuitousArp)];
         Assert.Equal([2, 2, 2], bursts.Select(burst => burst.Count));
+
+        // A backup does not announce.
+        rig.Hear(200);
+        Assert.Equal(VrrpTimers.Never, rig.Instance.DueNs(VrrpTimer.AnnounceRefresh));
+    }
+
+    [Fact]
+    public void No_second_burst_when_its_delay_is_zero()
+    {
+        Rig rig = Rig.Started(Rig.Config() with { Announce = new VrrpAnnounceConfig { RepeatDelayMs = 0 } });
+        Assert.Equal(1, EffectAssert.Count(rig.Pass(4_000), VrrpEffectKind.SendGratuitousArp));
     }
 
     [Fact]

@@ -200,6 +200,35 @@ public class BackupTests
         Assert.Equal(2600, rig.DueInMs(VrrpTimer.MasterDown), 6);
     }
 
+    /// <summary>Two routers may own the addresses; that one of them resigns says nothing of the other.</summary>
+    [Theory]
+    [InlineData("192.168.1.1")]
+    [InlineData("192.168.1.9")]
+    public void One_of_two_that_resigns_does_not_end_the_others_lease(string resigns)
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(150, Rig.Lower);
+        rig.Pass(400);
+        rig.Hear(120, VrrpAddress.Parse("192.168.1.9"));
+        rig.Hear(200, Rig.Higher);
+        rig.Hear(0, VrrpAddress.Parse(resigns));
+        rig.Hear(0, Rig.Higher);
+        Assert.Equal(3000, rig.DueInMs(VrrpTimer.MasterDown), 6);
+    }
+
+    [Fact]
+    public void A_lease_that_has_ended_does_not_keep_another_router_from_giving_its_own_back()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(200, Rig.Higher, intervalCs: 4095);
+        rig.Hear(150, Rig.Lower);
+        rig.Pass(3000);
+        rig.Hear(120, VrrpAddress.Parse("192.168.1.9"));
+        rig.Hear(0, VrrpAddress.Parse("192.168.1.9"));
+        rig.Hear(0, Rig.Higher);
+        Assert.Equal(rig.Instance.SkewNs / 1e6, rig.DueInMs(VrrpTimer.MasterDown), 6);
+    }
+
     [Fact]
     public void Lower_router_that_followed_a_resignation_is_not_taken_over_without_its_word()
     {
@@ -307,6 +336,7 @@ public class BackupTests
     {
         Rig rig = Rig.Started(Rig.Config());
         rig.Hear(200);
+        Assert.Equal(0, rig.Instance.Counters.PriorityZeroReceived);
         rig.Pass(500);
         Assert.Empty(rig.Hear(0));
         Assert.False(rig.Instance.IsFollowing);
@@ -371,6 +401,7 @@ public class BackupTests
     public void Interval_of_the_active_router_is_learned()
     {
         Rig rig = Rig.Started(Rig.Config());
+        Assert.Equal(0, rig.Instance.Counters.IntervalsLearned);
         rig.Hear(200, intervalCs: 300);
         Assert.Equal(10828.125, rig.DueInMs(VrrpTimer.MasterDown), 6);
         Assert.Equal(1, rig.Instance.Counters.IntervalsLearned);

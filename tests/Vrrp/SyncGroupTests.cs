@@ -61,8 +61,10 @@ public class SyncGroupTests
         AssertState(VrrpState.Backup);
         Pass(48);
         AssertState(VrrpState.Backup);
+        Assert.Equal(1, _inside.Counters.HeldByGroup);
         Pass(2);
         AssertState(VrrpState.Active);
+        Assert.Equal(1, _inside.Counters.HeldByGroup); // not held in the moment in which the lease ends
     }
 
     [Fact]

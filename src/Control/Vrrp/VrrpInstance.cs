@@ -455,11 +455,8 @@ public sealed class VrrpInstance
     /// It may be the owner all the same: where its predecessor's resignation was overtaken by an advertisement. So its
     /// lease is honoured until it resigns or is followed.
     /// </summary>
-    private void RememberLoser(in VrrpEvent advert)
-    {
-        _loser = advert.Source;
-        _loserLeaseEndNs = _nowNs - advert.AgeNs + (VrrpLimits.DownAdverts * VrrpTimers.IntervalNs(advert.IntervalCs));
-    }
+    private void RememberLoser(in VrrpEvent advert) =>
+        Honour(advert.Source, _nowNs - advert.AgeNs + (VrrpLimits.DownAdverts * VrrpTimers.IntervalNs(advert.IntervalCs)));
 
     /// <summary>
     /// Another router has taken over from the one that we followed, which has not resigned: it may have stopped before it
@@ -467,11 +464,18 @@ public sealed class VrrpInstance
     /// </summary>
     private void RememberPredecessor(VrrpAddress successor)
     {
-        if (State == VrrpState.Backup && ActiveRouter is { } previous && previous != successor && !_activeResigned && _activeLeaseEndNs > _loserLeaseEndNs)
+        if (State == VrrpState.Backup && ActiveRouter is { } previous && previous != successor && !_activeResigned)
         {
-            _loser = previous;
-            _loserLeaseEndNs = _activeLeaseEndNs;
+            Honour(previous, _activeLeaseEndNs);
         }
+    }
+
+    /// <summary>Of two routers' leases the later one counts, and is nobody's to give back: neither may speak for the other.</summary>
+    private void Honour(VrrpAddress router, long leaseEndNs)
+    {
+        bool isSecond = _loser != router && _nowNs < _loserLeaseEndNs;
+        _loser = isSecond ? null : router;
+        _loserLeaseEndNs = isSecond ? Math.Max(leaseEndNs, _loserLeaseEndNs) : leaseEndNs;
     }
 
     private void ForgetLoser(VrrpAddress source)

@@ -43,6 +43,7 @@ public sealed class VrrpTracker
     public void ReportState(int index, bool isUp)
     {
         VrrpTrackedObject tracked = _objects[index];
+        // Stryker disable once equality : weight 0 adds nothing either way.
         bool counts = tracked.Weight > 0 ? isUp : !isUp;
         _offsets[index] = counts ? Directed(tracked) : 0;
         _faults[index] = tracked.Weight == 0 && isUp == tracked.Reverse;
