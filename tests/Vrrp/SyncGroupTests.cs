@@ -67,6 +67,20 @@ public class SyncGroupTests
         Assert.Equal(1, _inside.Counters.HeldByGroup); // not held in the moment in which the lease ends
     }
 
+    /// <summary>The same while we were kept back: who was followed then, and is worse, may own its addresses still.</summary>
+    [Fact]
+    public void The_lease_of_a_router_that_was_followed_in_maintenance_is_honoured()
+    {
+        _group.HandleAll(VrrpEvent.ForceBackup(3_500 * Rig.MsNs), _nowNs, _effects);
+        Hear(0, 50);
+        Pass(900);
+        Hear(1, 50);
+        Pass(2_990); // maintenance has ended, wire 0's Master_Down_Interval, too; the lease on wire 1 ends at 3,900
+        AssertState(VrrpState.Backup);
+        Pass(11);
+        AssertState(VrrpState.Active);
+    }
+
     [Fact]
     public void One_silent_link_does_not_tear_the_group_apart()
     {

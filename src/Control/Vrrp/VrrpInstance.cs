@@ -21,7 +21,6 @@ public sealed class VrrpInstance
     private bool _activeResigned;
     private bool _heardLower;
     private bool _preemptReady;
-    private long _lowerLeaseEndNs;
     private VrrpAddress? _loser;
     private long _loserLeaseEndNs;
     private long _activeFreshUntilNs;
@@ -95,8 +94,8 @@ public sealed class VrrpInstance
     /// <summary>Set by the sync group: until then a router that other members have heard may own their addresses.</summary>
     internal long GroupLeaseEndNs { get; set; }
 
-    /// <summary>Until then a router that we have heard, and do not follow, may own the addresses.</summary>
-    internal long RivalLeaseEndNs => _heardLower && !_activeResigned ? Math.Max(_lowerLeaseEndNs, _loserLeaseEndNs) : _loserLeaseEndNs;
+    /// <summary>Until then a router that we have heard may own the addresses.</summary>
+    internal long RivalLeaseEndNs => _activeResigned ? _loserLeaseEndNs : Math.Max(_activeLeaseEndNs, _loserLeaseEndNs);
 
     /// <summary>When this timer is due, or <see cref="VrrpTimers.Never"/>.</summary>
     public long DueNs(VrrpTimer timer) => _timers.DueNs(timer);
@@ -321,7 +320,7 @@ public sealed class VrrpInstance
             Counters.LateTimers++;
             _timers.Set(VrrpTimer.MasterDown, _nowNs + ActiveIntervalNs + SkewNs);
         }
-        else if (_heardLower && !_activeResigned && _nowNs < _lowerLeaseEndNs)
+        else if (_heardLower && !_activeResigned && _nowNs < _activeLeaseEndNs)
         {
             AwaitLowerRouter();
         }
@@ -363,7 +362,7 @@ public sealed class VrrpInstance
     private void AwaitLowerRouter()
     {
         _preemptReady = true;
-        _timers.Set(VrrpTimer.MasterDown, _lowerLeaseEndNs);
+        _timers.Set(VrrpTimer.MasterDown, _activeLeaseEndNs);
     }
 
     // ---- Advertisements received
@@ -517,7 +516,6 @@ public sealed class VrrpInstance
         // Otherwise discarded: Master_Down_Timer runs on. But whoever speaks after a resignation owns the addresses now.
         _activeResigned = false;
         _heardLower = true;
-        _lowerLeaseEndNs = _nowNs - advert.AgeNs + (VrrpLimits.DownAdverts * VrrpTimers.IntervalNs(advert.IntervalCs));
     }
 
     private void StartPreemptDelay()
