@@ -32,7 +32,7 @@ public sealed class DirectRoutingTests(RunningLab bed) : IClassFixture<RunningLa
             WithoutCounts(bed.Ipvsadm("-L -n")));
 
         bed.Lab.Client.Try($"ip neigh flush to {S1Lab.Vip}");
-        using HttpLoad load = new(bed.Lab.Client, S1Lab.Vip, clients: 4, requests: Requests);
+        using HttpLoad load = new(bed.Lab.Client, S1Lab.Vip, clients: 1, requests: Requests);
         IReadOnlyList<LoadPhase> phases = load.Join();
         bed.AssertNoFailure(phases);
         Assert.InRange(phases[0].SharePercent("rs7"), (200.0 / 3) - ShareTolerancePoints, (200.0 / 3) + ShareTolerancePoints);

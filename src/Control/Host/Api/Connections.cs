@@ -8,7 +8,7 @@ namespace Forwarder.Control;
 /// <summary>Lists flows: asks the dataplane page by page while its workers run.</summary>
 public sealed class Connections(SnapshotCompiler compiler, DataplaneSupervisor supervisor) : IDisposable
 {
-    private const int AnswerTimeoutMs = 1_000;
+    private const int AnswerTimeoutMs = 5_000;
 
     private readonly SemaphoreSlim _one = new(1, 1);
 
