@@ -59,7 +59,7 @@ public sealed class VrrpModelTests
         VrrpGroupSettings web = s_web with { Peers = ["10.9.0.3", "10.9.0.4"] };
         SnapshotContent content = compiler.Compile(ModelBuilder.Build(State(web), known));
         Assert.True(compiler.NextHops.TryFind((1, IPAddress.Parse("10.9.0.4")), out int slot));
-        Assert.Equal((1, 4, 1), (content.NextHops[slot].Interface, content.NextHops[slot].IpVersion, content.NextHops[slot].IsPeer));
+        Assert.Equal((1, 4, 1), (content.NextHops[slot].Interface, content.NextHops[slot].IpVersion, content.NextHops[slot].IsWatched));
         using Region region = Region.CreatePrivate(new RegionLayout(1, 8 << 20));
         Assert.True(new SnapshotPublisher(region).TryPublish(content, out _));
         Assert.True(new SnapshotGate(region).TryAccept(out _));

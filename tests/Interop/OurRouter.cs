@@ -52,7 +52,7 @@ public sealed class OurRouter : IVrrpOwnership, IVrrpNeighbours, IDisposable
 
     public void Release(int id) => Volatile.Write(ref _ownedUntilNs, 0);
 
-    public void Changed(int id, VrrpState state, VrrpReason reason)
+    public void Changed(int id, VrrpState state, VrrpReason reason, byte priority)
     {
         Volatile.Write(ref _changedNs, VrrpLoop.NowNs);
         _reason = (int)reason;

@@ -179,19 +179,21 @@ public class SyncGroupTests
         Assert.Equal(_nowNs + (30_000 * Rig.MsNs), _inside.DueNs(VrrpTimer.ForcedBackup));
     }
 
+    /// <summary>What is tracked is told to each member; their priorities are their own.</summary>
     [Fact]
-    public void Tracking_counts_for_all_members()
+    public void Tracking_moves_the_priorities_of_all_and_a_fault_takes_all()
     {
-        var tracker = new VrrpTracker([VrrpTrackedObject.Decrement("uplink", 30), VrrpTrackedObject.Fault("nic")]);
-        tracker.ReportState(0, false);
-        _group.ApplyTracking(tracker, 0, _effects);
-        Assert.Equal(70, _inside.Priority);
-        Assert.Equal(70, _outside.Priority);
-        tracker.ReportState(1, false);
-        _group.ApplyTracking(tracker, 0, _effects);
+        for (int member = 0; member < 2; member++)
+        {
+            _group.Handle(member, VrrpEvent.PriorityChanged(70), 0, _effects);
+            _group.Handle(member, VrrpEvent.FaultRaised(VrrpFaults.Tracking), 0, _effects);
+        }
+
+        Assert.Equal([70, 70], [_inside.Priority, _outside.Priority]);
         AssertState(VrrpState.Initialize);
-        tracker.ReportState(1, true);
-        _group.ApplyTracking(tracker, 0, _effects);
+        _group.Handle(0, VrrpEvent.FaultCleared(VrrpFaults.Tracking), 0, _effects);
+        AssertState(VrrpState.Initialize);
+        _group.Handle(1, VrrpEvent.FaultCleared(VrrpFaults.Tracking), 0, _effects);
         AssertState(VrrpState.Backup);
     }
 

@@ -30,5 +30,6 @@ namespace Forwarder.Api;
 [JsonSerializable(typeof(IReadOnlyList<SourcePoolView>))]
 [JsonSerializable(typeof(VrrpCommand))]
 [JsonSerializable(typeof(VrrpGroupSettings))]
+[JsonSerializable(typeof(VrrpTrackSettings))]
 [JsonSerializable(typeof(Problem))]
 public sealed partial class ApiJson : JsonSerializerContext;

@@ -23,4 +23,7 @@ public sealed record DesiredState
 
     /// <summary>Sync groups: VRRP groups that move together.</summary>
     public IReadOnlyList<VrrpSyncGroupSettings> VrrpSyncGroups { get; set; } = [];
+
+    /// <summary>Links, neighbours, quorums, routes, programs and workers that VRRP groups watch.</summary>
+    public IReadOnlyList<VrrpTrackSettings> VrrpTracks { get; set; } = [];
 }

@@ -74,4 +74,16 @@ public sealed record VrrpGroupSettings
 
     /// <summary>Whether advertisements with other VIPs are refused.</summary>
     public bool CheckAddressList { get; set; } = true;
+
+    /// <summary>What moves the priority or keeps the group from taking part; in a sync group it counts for all members.</summary>
+    public IReadOnlyList<VrrpTrackUse> Track { get; set; } = [];
+
+    /// <summary>Whether the group takes no part while the VIPs' port has no link (without it: keepalived's dont_track_primary).</summary>
+    public bool TrackLink { get; set; } = true;
+
+    /// <summary>Whether the group takes no part while a worker stands still.</summary>
+    public bool TrackWorkers { get; set; } = true;
+
+    /// <summary>Programs to run on changes of state.</summary>
+    public VrrpNotifySettings? Notify { get; set; }
 }

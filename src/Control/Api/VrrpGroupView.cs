@@ -37,6 +37,8 @@ public sealed record VrrpGroupView
     public double SkewMs { get; init; }
     /// <summary>Master_Down_Interval in ms.</summary>
     public double MasterDownMs { get; init; }
+    /// <summary>What is tracked, and what it says.</summary>
+    public IReadOnlyList<VrrpTrackView> Tracks { get; init; } = [];
     /// <summary>Counters of the group, and the interface's ones for packets that were not acted upon, by name.</summary>
     public IReadOnlyDictionary<string, long> Counters { get; init; } = new Dictionary<string, long>();
 }

@@ -8,4 +8,10 @@ public sealed record VrrpSyncGroupSettings
 
     /// <summary>Names of two or more VRRP groups; a group is in one sync group at most.</summary>
     public required IReadOnlyList<string> Groups { get; init; }
+
+    /// <summary>What moves the priorities of all members, or keeps them from taking part.</summary>
+    public IReadOnlyList<VrrpTrackUse> Track { get; set; } = [];
+
+    /// <summary>Programs to run when all members have come to the same state, or the first one to a fault.</summary>
+    public VrrpNotifySettings? Notify { get; set; }
 }

@@ -19,6 +19,12 @@ internal static class VrrpTables
         Console.WriteLine($"  State {g.State} for {g.SinceS.ToString("0.000", CultureInfo.InvariantCulture)} s ({g.Reason}); VIPs {(g.Owned ? "are owned" : "are not owned")}: {string.Join(' ', g.Addresses)}");
         Console.WriteLine($"  Priority {N(g.Priority)}; active router {(g.State == "active" ? "is this one" : g.ActiveRouter ?? "not heard")}, priority {N(g.ActivePriority)}");
         Console.WriteLine($"  Advertisement interval {Ms(g.IntervalMs)}, skew time {Ms(g.SkewMs)}, Master_Down_Interval {Ms(g.MasterDownMs)}");
+        foreach (VrrpTrackView t in g.Tracks)
+        {
+            string says = t.Fault ? "fault" : t.Offset == 0 ? "nothing" : $"priority {t.Offset.ToString("+0;-0", CultureInfo.InvariantCulture)}";
+            Console.WriteLine($"  Tracks {t.Name} ({t.Kind}{(t.Detail == null ? "" : $", {t.Detail}")}): {(t.Up ? "up" : "down")}, weight {N(t.Weight)}{(t.Reverse ? " reverse" : "")}: {says}");
+        }
+
         foreach ((string name, long value) in g.Counters.Where(c => c.Value != 0))
         {
             Console.WriteLine($"  {name} {N(value)}");

@@ -69,7 +69,7 @@ public static class ControlHost
         ApiDescription.Add(services);
         services.AddSingleton(options).AddSingleton<StateText>().AddSingleton(s => new StateStore(options.StateFolder, s.GetRequiredService<StateText>())).AddSingleton<SnapshotCompiler>().AddSingleton<CounterBases>().AddSingleton<EventLog>();
         services.AddSingleton<DataplaneSupervisor>().AddSingleton<Views>().AddSingleton<Connections>().AddSingleton<Deployment>();
-        services.AddSingleton<VrrpLeases>().AddSingleton<VrrpNeighbours>().AddSingleton<VrrpService>();
+        services.AddSingleton<VrrpTracking>().AddSingleton<VrrpNotifier>().AddSingleton<VrrpLeases>().AddSingleton<VrrpNeighbours>().AddSingleton<VrrpService>();
         services.AddSingleton<DirectorState>().AddHostedService(s => s.GetRequiredService<DirectorState>()).AddHostedService<RateSampler>().AddHostedService(s => s.GetRequiredService<VrrpService>());
     }
 }

@@ -69,21 +69,6 @@ public sealed class VrrpSyncGroup
         }
     }
 
-    /// <summary>Tracking counts for the whole group, so that it cannot pull the members apart.</summary>
-    public void ApplyTracking(VrrpTracker tracker, long nowNs, List<VrrpMemberEffect> effects)
-    {
-        ArgumentNullException.ThrowIfNull(tracker);
-        VrrpEvent fault = tracker.IsFault
-            ? VrrpEvent.FaultRaised(VrrpFaults.Tracking)
-            : VrrpEvent.FaultCleared(VrrpFaults.Tracking);
-        for (int i = 0; i < _members.Length; i++)
-        {
-            byte priority = tracker.PriorityFor(_members[i].Config.Priority);
-            Handle(i, VrrpEvent.PriorityChanged(priority), nowNs, effects);
-            Handle(i, fault, nowNs, effects);
-        }
-    }
-
     private bool IsAnyOtherFollowing(int member)
     {
         for (int i = 0; i < _members.Length; i++)

@@ -81,13 +81,33 @@ public sealed class NeighbourTests : IDisposable
         Assert.Equal(asked + 2, _rig.Sent.Count(f => IsArpRequest(f.Frame, Server)));
     }
 
+    /// <summary>What is tracked has to be missed soon: asked each second, failed after three questions without an answer.</summary>
+    [Fact]
+    public void AWatchedNeighbourIsAskedEachSecondAndMissedAfterFour()
+    {
+        SnapshotContent content = Content(Server);
+        NextHopEntry hop = content.NextHops[1];
+        hop.IsWatched = 1;
+        content.NextHops[1] = hop;
+        _rig.Publish(content);
+        for (int i = 0; i < 10; i++)
+        {
+            _rig.Punt(Messages.Arp(2, Server, Own, ServerMac));
+            _rig.Pass(1_100);
+        }
+
+        Assert.InRange(_rig.Sent.Count(f => IsArpRequest(f.Frame, Server)), 10, 12);
+        _rig.Pass(3_500);
+        Assert.Equal(NeighbourState.Failed, _rig.StateOf(1));
+    }
+
     /// <summary>A VRRP peer has to be reached as soon as it is there.</summary>
     [Fact]
     public void AFailedPeerIsAskedEachSecond()
     {
         SnapshotContent content = Content(Server);
         NextHopEntry hop = content.NextHops[1];
-        hop.IsPeer = 1;
+        hop.IsWatched = 1;
         content.NextHops[1] = hop;
         _rig.Publish(content);
         _rig.Pass(60_000);

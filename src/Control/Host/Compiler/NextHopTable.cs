@@ -4,11 +4,11 @@ using Forwarder.Abi;
 
 namespace Forwarder.Control;
 
-/// <summary>Next hops with the number of real servers that are reached by each, and VRRP peers; who is used by none gives its slot back.</summary>
+/// <summary>Next hops with the number of real servers that are reached by each, and neighbours that are watched; who is used by none gives its slot back.</summary>
 public sealed class NextHopTable(SlotAllocator<(int Interface, IPAddress Address)> slots)
 {
     private readonly Dictionary<(int Interface, IPAddress Address), int> _uses = [];
-    private HashSet<(int Interface, IPAddress Address)> _peers = [];
+    private HashSet<(int Interface, IPAddress Address)> _watched = [];
 
     /// <summary>Counts a real server's use.</summary>
     public void Use(ServerModel server)
@@ -33,20 +33,20 @@ public sealed class NextHopTable(SlotAllocator<(int Interface, IPAddress Address
         }
     }
 
-    /// <summary>Takes these VRRP peers in place of those before.</summary>
-    public void SetPeers(IEnumerable<(int Interface, IPAddress Address)> peers)
+    /// <summary>Takes these in place of those watched before: VRRP peers, tracked neighbours.</summary>
+    public void SetWatched(IEnumerable<(int Interface, IPAddress Address)> watched)
     {
-        HashSet<(int Interface, IPAddress Address)> before = _peers;
-        _peers = [.. peers];
-        foreach ((int Interface, IPAddress Address) peer in _peers)
+        HashSet<(int Interface, IPAddress Address)> before = _watched;
+        _watched = [.. watched];
+        foreach ((int Interface, IPAddress Address) hop in _watched)
         {
-            System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_uses, peer, out _)++;
+            System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_uses, hop, out _)++;
         }
 
-        foreach ((int Interface, IPAddress Address) peer in before.Where(p => --_uses[p] == 0))
+        foreach ((int Interface, IPAddress Address) hop in before.Where(p => --_uses[p] == 0))
         {
-            _uses.Remove(peer);
-            slots.Free(peer);
+            _uses.Remove(hop);
+            slots.Free(hop);
         }
     }
 
@@ -61,7 +61,7 @@ public sealed class NextHopTable(SlotAllocator<(int Interface, IPAddress Address
             (ulong high, ulong low) = SnapshotCompiler.Words(address);
             content.NextHops.Put(slots.Take((at, address)), new NextHopEntry
             {
-                High = high, Low = low, Interface = (ushort)at, IpVersion = (byte)(address.AddressFamily == AddressFamily.InterNetwork ? 4 : 6), IsPeer = (byte)(_peers.Contains((at, address)) ? 1 : 0),
+                High = high, Low = low, Interface = (ushort)at, IpVersion = (byte)(address.AddressFamily == AddressFamily.InterNetwork ? 4 : 6), IsWatched = (byte)(_watched.Contains((at, address)) ? 1 : 0),
             });
         }
     }

@@ -89,7 +89,7 @@ public sealed class SnapshotCompiler
             AddService(service, _compiled[service], governed.GetValueOrDefault(service.Key.Address), service.UsesSourcePool ? pools[(model.PoolOf(service)!.Name, _compiled[service].Entry.IpVersion)] : default, content);
         }
 
-        _nextHops.SetPeers(model.VrrpGroups.SelectMany(g => g.PeerHops));
+        _nextHops.SetWatched(model.VrrpGroups.SelectMany(g => g.PeerHops).Concat(model.VrrpTracks.Where(t => t.Address != null).Select(t => (t.Interface, t.Address!))));
         _nextHops.AddTo(content);
         return content;
     }

@@ -47,8 +47,10 @@ public static class ModelBuilder
 
         Demand(servers < Limits.ServersMax, "/services", $"{servers} real servers; at most {Limits.ServersMax - 1} are allowed.");
         CheckNat(services);
-        DirectorModel model = new(interfaces, timeouts, services, VrrpModelBuilder.Groups(state, interfaces))
+        IReadOnlyList<VrrpTrackModel> tracks = VrrpTrackBuilder.Tracks(state, interfaces);
+        DirectorModel model = new(interfaces, timeouts, services, VrrpModelBuilder.Groups(state, interfaces, tracks))
         {
+            VrrpTracks = tracks,
             SourcePools = SourcePoolBuilder.Pools(state, interfaces, services), SourceAddressesMax = state.Dataplane.SourceAddresses,
         };
         SourcePoolBuilder.Check(model);
@@ -293,7 +295,7 @@ public static class ModelBuilder
         return address;
     }
 
-    private static void Range(long value, long min, long max, string pointer, string what) => Demand(value >= min && value <= max, pointer, $"{what} {value} is out of range; allowed are {min} to {max}.");
+    internal static void Range(long value, long min, long max, string pointer, string what) => Demand(value >= min && value <= max, pointer, $"{what} {value} is out of range; allowed are {min} to {max}.");
 
     // The serializer refuses null for a member, not for an entry of a list.
     private static T NotNull<T>(T? value, string at)

@@ -73,6 +73,9 @@ public sealed record SourcePoolModel(string Name, IReadOnlyList<IPAddress> Addre
 /// <param name="VrrpGroups">VRRP groups, in the state's order.</param>
 public sealed record DirectorModel(IReadOnlyList<InterfaceModel> Interfaces, FlowTimeouts Timeouts, IReadOnlyList<ServiceModel> Services, IReadOnlyList<VrrpGroupModel> VrrpGroups)
 {
+    /// <summary>What VRRP groups may track, in the state's order.</summary>
+    public IReadOnlyList<VrrpTrackModel> VrrpTracks { get; init; } = [];
+
     /// <summary>Pools of source addresses, in the state's order.</summary>
     public IReadOnlyList<SourcePoolModel> SourcePools { get; init; } = [];
 

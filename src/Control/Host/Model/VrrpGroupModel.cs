@@ -30,6 +30,9 @@ public sealed record VrrpGroupModel(VrrpGroupKey Key, string Name, int Port, Vrr
     /// <summary>Index of the interface on which its addresses are answered for; null = on all.</summary>
     public int? AddressInterface { get; init; }
 
+    /// <summary>What is tracked: its own, and all that its sync group tracks.</summary>
+    public IReadOnlyList<VrrpTrackUseModel> Tracks { get; init; } = [];
+
     /// <summary>Sync group, if it is in one.</summary>
     public Api.VrrpSyncGroupSettings? SyncGroup { get; init; }
 

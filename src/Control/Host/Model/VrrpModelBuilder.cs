@@ -20,7 +20,7 @@ internal static class VrrpModelBuilder
         ["unicastPeers"] = "peers",
     };
 
-    public static List<VrrpGroupModel> Groups(DesiredState state, IReadOnlyList<InterfaceModel> interfaces)
+    public static List<VrrpGroupModel> Groups(DesiredState state, IReadOnlyList<InterfaceModel> interfaces, IReadOnlyList<VrrpTrackModel> tracks)
     {
         Demand(state.Vrrp.Count < Limits.VrrpGroupsMax, "/vrrp", $"{state.Vrrp.Count} VRRP groups; at most {Limits.VrrpGroupsMax - 1} are allowed.");
         List<VrrpGroupModel> groups = new(state.Vrrp.Count);
@@ -45,10 +45,11 @@ internal static class VrrpModelBuilder
                 Demand(vips.TryAdd(vip, group.Name), $"{at}/addresses/{a}", $"{vip} is in group \"{vips.GetValueOrDefault(vip)}\", too; a VIP belongs to one group.");
             }
 
-            groups.Add(group);
+            VrrpTrackBuilder.CheckNotify(group.Settings.Notify, $"{at}/notify");
+            groups.Add(group with { Tracks = VrrpTrackBuilder.Uses(group.Settings.Track, tracks, group.Settings.Priority, $"{at}/track") });
         }
 
-        return VrrpSyncRules.Apply(state.VrrpSyncGroups, groups);
+        return VrrpSyncRules.Apply(state.VrrpSyncGroups, groups, tracks);
     }
 
     private static VrrpGroupModel Group(VrrpGroupSettings s, DataplaneSettings dataplane, IReadOnlyList<InterfaceModel> interfaces, string at)

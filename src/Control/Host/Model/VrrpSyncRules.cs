@@ -10,7 +10,7 @@ internal static class VrrpSyncRules
     private const int GroupsMin = 2;
 
     /// <summary>The groups, each with its sync group.</summary>
-    public static List<VrrpGroupModel> Apply(IReadOnlyList<VrrpSyncGroupSettings> syncGroups, List<VrrpGroupModel> groups)
+    public static List<VrrpGroupModel> Apply(IReadOnlyList<VrrpSyncGroupSettings> syncGroups, List<VrrpGroupModel> groups, IReadOnlyList<VrrpTrackModel> tracks)
     {
         HashSet<string> names = [];
         for (int i = 0; i < syncGroups.Count; i++)
@@ -21,6 +21,8 @@ internal static class VrrpSyncRules
             Demand(names.Add(sync.Name), $"{at}/name", $"Sync group \"{sync.Name}\" is given twice.");
             Demand(sync.Groups.Count >= GroupsMin, $"{at}/groups", $"{sync.Groups.Count} groups; a sync group needs at least {GroupsMin}.");
             Join(sync, groups, at);
+            ShareTracks(sync, groups, tracks, at);
+            VrrpTrackBuilder.CheckNotify(sync.Notify, $"{at}/notify");
         }
 
         return groups;
@@ -40,6 +42,27 @@ internal static class VrrpSyncRules
             {
                 throw ApiException.Invalid($"{at}/groups/{m}", $"{first.Field[(first.Field.IndexOf('.', StringComparison.Ordinal) + 1)..]} of group \"{sync.Groups[m]}\": {first.Message}.");
             }
+        }
+    }
+
+    /// <summary>What one member tracks counts for all, so that tracking cannot pull them apart.</summary>
+    private static void ShareTracks(VrrpSyncGroupSettings sync, List<VrrpGroupModel> groups, IReadOnlyList<VrrpTrackModel> tracks, string at)
+    {
+        List<VrrpGroupModel> members = [.. groups.Where(g => g.SyncGroup == sync)];
+        List<VrrpTrackUseModel> all = VrrpTrackBuilder.Uses(sync.Track, tracks, members.Max(m => m.Settings.Priority), $"{at}/track");
+        foreach (VrrpTrackUseModel use in members.SelectMany(m => m.Tracks))
+        {
+            VrrpTrackUseModel? same = all.Find(u => u.Track == use.Track);
+            Demand(same == null || same.Counts == use.Counts, $"{at}/groups", $"Tracked object \"{use.Track.Name}\" counts differently for members of sync group \"{sync.Name}\"; what one tracks counts for all.");
+            if (same == null)
+            {
+                all.Add(use);
+            }
+        }
+
+        foreach (VrrpGroupModel member in members)
+        {
+            groups[groups.IndexOf(member)] = member with { Tracks = all };
         }
     }
 }

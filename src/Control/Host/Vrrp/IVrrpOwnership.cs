@@ -11,6 +11,6 @@ public interface IVrrpOwnership
     /// <summary>They are not ours any more, from now.</summary>
     void Release(int id);
 
-    /// <summary>The instance changed its state.</summary>
-    void Changed(int id, VrrpState state, VrrpReason reason);
+    /// <summary>The instance changed its state, at this priority in force.</summary>
+    void Changed(int id, VrrpState state, VrrpReason reason, byte priority);
 }

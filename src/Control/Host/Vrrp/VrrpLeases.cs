@@ -5,10 +5,10 @@ using Forwarder.Vrrp;
 namespace Forwarder.Control;
 
 /// <summary>
-/// Carries the election's decisions to the dataplane: a lease word of the region for each group (docs/adr/0011), an event for
-/// each change. A region that is replaced starts with no lease; the next advertisement renews it.
+/// Carries the election's decisions to the dataplane: a lease word of the region for each group (docs/adr/0011), an event and the
+/// operator's programs for each change. A region that is replaced starts with no lease; the next advertisement renews it.
 /// </summary>
-public sealed class VrrpLeases(DataplaneSupervisor supervisor, EventLog events) : IVrrpOwnership
+public sealed class VrrpLeases(DataplaneSupervisor supervisor, VrrpNotifier notifier, EventLog events) : IVrrpOwnership
 {
     private readonly ConcurrentDictionary<int, string> _names = new();
 
@@ -25,8 +25,12 @@ public sealed class VrrpLeases(DataplaneSupervisor supervisor, EventLog events) 
     public bool IsOwned(int id) => supervisor.Region is { } region && Volatile.Read(ref region.Leases[id]) > (ulong)VrrpLoop.NowNs;
 
     /// <inheritdoc/>
-    public void Changed(int id, VrrpState state, VrrpReason reason) =>
-        events.Add("vrrp.state", $"VRRP group {_names.GetValueOrDefault(id, "?")} is {VrrpText.Of(state)}: {VrrpText.Of(reason)}.", 0);
+    public void Changed(int id, VrrpState state, VrrpReason reason, byte priority)
+    {
+        string name = _names.GetValueOrDefault(id, "?");
+        events.Add("vrrp.state", $"VRRP group {name} is {VrrpText.Of(state)}: {VrrpText.Of(reason)}.", 0);
+        notifier.Changed(name, state, reason, priority);
+    }
 
     private void Write(int id, ulong word)
     {

@@ -234,7 +234,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
                 ownership.Release(member.Id);
                 break;
             case VrrpEffectKind.BecomeActive or VrrpEffectKind.BecomeBackup or VrrpEffectKind.BecomeInitialize:
-                ownership.Changed(member.Id, StateAfter(effect.Kind), effect.Reason);
+                ownership.Changed(member.Id, StateAfter(effect.Kind), effect.Reason, _instances[index].Priority);
                 break;
             case VrrpEffectKind.SendGratuitousArp or VrrpEffectKind.SendUnsolicitedNeighbourAdvertisement:
                 Announce(member, effect.Count);

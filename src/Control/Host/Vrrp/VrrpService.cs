@@ -8,15 +8,15 @@ namespace Forwarder.Control;
 /// Runs the groups of the configuration in force, with a link for each exception port and VLAN, as long as the dataplane forwards.
 /// When the dataplane goes, its exception ports go with it; the groups are released and elected again when it is back.
 /// </summary>
-public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler compiler, VrrpLeases leases, VrrpNeighbours neighbours, EventLog events) : BackgroundService
+public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler compiler, VrrpLeases leases, VrrpNeighbours neighbours, VrrpTracking tracking, VrrpNotifier notifier, EventLog events) : BackgroundService
 {
     private const int LookMs = 50, AnswerTimeoutMs = 1_000;
+    private const VrrpFaults Watched = VrrpFaults.Worker | VrrpFaults.Link | VrrpFaults.Tracking;
 
     private sealed record Group(int Id, string Settings, VrrpGroupModel Model, IReadOnlyList<int> PeerHops);
 
     private readonly Dictionary<VrrpLinkKey, VrrpLink> _links = [];
-    private readonly Dictionary<int, VrrpFaults> _faults = [];
-    private readonly WorkerHeartbeats _heartbeats = new();
+    private readonly Dictionary<int, (VrrpFaults Faults, byte Priority)> _told = [];
     private volatile IReadOnlyList<Group> _groups = [];
     private volatile VrrpRunner? _runner;
     private IReadOnlyList<Group> _given = [];
@@ -26,18 +26,24 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
     /// <summary>Takes up the groups of a model that is in force. Called by the state's owner.</summary>
     public void Take(DirectorModel model)
     {
+        tracking.Take(model);
+        notifier.Take(model);
         List<Group> groups = new(model.VrrpGroups.Count);
         foreach (VrrpGroupModel group in model.VrrpGroups)
         {
             if (compiler.VrrpGroups.TryFind(group.Key, out int id))
             {
                 leases.Name(id, group.Name);
-                groups.Add(new Group(id, $"{string.Join(' ', group.Links)} {JsonSerializer.Serialize(group.Settings, ApiJson.Default.VrrpGroupSettings)} {group.Config.PrimaryAddress} {Sync(group)}", group, [.. group.PeerHops.Select(Hop)]));
+                groups.Add(new Group(id, $"{string.Join(' ', group.Links)} {Identity(group)} {group.Config.PrimaryAddress} {Sync(group)}", group, [.. group.PeerHops.Select(Hop)]));
             }
         }
 
         _groups = groups;
     }
+
+    /// <summary>What is tracked and who is notified may change while a group runs.</summary>
+    private static string Identity(VrrpGroupModel group) =>
+        JsonSerializer.Serialize(group.Settings with { Track = [], TrackLink = true, TrackWorkers = true, Notify = null }, ApiJson.Default.VrrpGroupSettings);
 
     /// <summary>Who changes company starts anew.</summary>
     private static string Sync(VrrpGroupModel group) => group.SyncGroup is { } sync ? $"{sync.Name} {string.Join(' ', sync.Groups)}" : "";
@@ -82,11 +88,13 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
         }
 
         StopAll();
+        await notifier.DrainAsync();
     }
 
     /// <summary>Makes what runs what should run.</summary>
     private void Look()
     {
+        tracking.Look(supervisor.Region, Environment.TickCount64);
         int pid = supervisor.IsForwarding ? supervisor.Pid : 0;
         IReadOnlyList<Group> groups = pid == 0 ? [] : _groups;
         if (pid != _dataplanePid)
@@ -105,29 +113,33 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
         {
             Give(groups);
             _given = complete ? groups : [];
-            _faults.Clear();
+            _told.Clear();
         }
 
-        WatchFaults(groups);
+        TellFaults(groups);
     }
 
-    /// <summary>A group takes no part while its port has no link, or while a worker does not turn.</summary>
-    private void WatchFaults(IReadOnlyList<Group> groups)
+    /// <summary>Tells the groups what keeps them from taking part, and their priorities in force.</summary>
+    private void TellFaults(IReadOnlyList<Group> groups)
     {
-        if (groups.Count == 0 || supervisor.Region is not { } region)
+        if (groups.Count == 0 || supervisor.Region is not { } region || _runner is not { } runner)
         {
             return;
         }
 
-        VrrpFaults workers = _heartbeats.IsAnyStuck(region) ? VrrpFaults.Worker : VrrpFaults.None;
         foreach (Group group in groups)
         {
-            VrrpFaults now = workers | (region.Port(group.Model.Port).LinkUp == 0 ? VrrpFaults.Link : VrrpFaults.None), before = _faults.GetValueOrDefault(group.Id);
-            if (now != before && _runner is { } runner)
+            VrrpTracker tracker = tracking.Tracker(group.Model.Tracks);
+            VrrpFaults faults = (group.Model.Settings.TrackWorkers && tracking.IsAnyWorkerStuck ? VrrpFaults.Worker : VrrpFaults.None)
+                | (group.Model.Settings.TrackLink && region.Port(group.Model.Port).LinkUp == 0 ? VrrpFaults.Link : VrrpFaults.None)
+                | (tracker.IsFault ? VrrpFaults.Tracking : VrrpFaults.None);
+            byte priority = tracker.PriorityFor(group.Model.Config.Priority);
+            if (!_told.TryGetValue(group.Id, out (VrrpFaults Faults, byte Priority) told) || told != (faults, priority))
             {
-                _faults[group.Id] = now;
-                Post(runner, group.Id, now & ~before, VrrpEvent.FaultRaised);
-                Post(runner, group.Id, before & ~now, VrrpEvent.FaultCleared);
+                _told[group.Id] = (faults, priority);
+                runner.Loop.Post(group.Id, VrrpEvent.PriorityChanged(priority));
+                Post(runner, group.Id, faults, VrrpEvent.FaultRaised);
+                Post(runner, group.Id, Watched & ~faults, VrrpEvent.FaultCleared);
             }
         }
     }
@@ -208,12 +220,12 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
     private VrrpGroupView? View(Group group, VrrpLoop loop)
     {
         (VrrpMember? member, VrrpInstance? instance) = loop.Instances.FirstOrDefault(p => p.Member.Id == group.Id);
-        return member == null ? null : VrrpViews.Make(group.Model, member, instance, loop, leases.IsOwned(group.Id));
+        return member == null ? null : VrrpViews.Make(group.Model, member, instance, loop, leases.IsOwned(group.Id), tracking.Views(group.Model.Tracks));
     }
 
-    private static VrrpGroupView Waiting(Group g) => new()
+    private VrrpGroupView Waiting(Group g) => new()
     {
-        Name = g.Model.Name, Interface = g.Model.Settings.Interface, Vrid = g.Model.Key.Vrid, Version = g.Model.Settings.Version, Addresses = g.Model.Settings.Addresses, SyncGroup = g.Model.SyncGroup?.Name, State = "waiting", Priority = g.Model.Settings.Priority,
+        Name = g.Model.Name, Interface = g.Model.Settings.Interface, Vrid = g.Model.Key.Vrid, Version = g.Model.Settings.Version, Addresses = g.Model.Settings.Addresses, SyncGroup = g.Model.SyncGroup?.Name, State = "waiting", Priority = g.Model.Settings.Priority, Tracks = tracking.Views(g.Model.Tracks),
         Reason = "the dataplane or the exception port is not there",
     };
 }

@@ -6,12 +6,12 @@ namespace Forwarder.Control;
 /// <summary>From an instance to what the API shows. Runs on the loop's thread.</summary>
 internal static class VrrpViews
 {
-    public static VrrpGroupView Make(VrrpGroupModel group, VrrpMember member, VrrpInstance i, VrrpLoop loop, bool owned) => new()
+    public static VrrpGroupView Make(VrrpGroupModel group, VrrpMember member, VrrpInstance i, VrrpLoop loop, bool owned, IReadOnlyList<VrrpTrackView> tracks) => new()
     {
         Name = group.Name, Interface = group.Settings.Interface, Vrid = group.Key.Vrid, Version = group.Settings.Version, Addresses = group.Settings.Addresses, SyncGroup = group.SyncGroup?.Name,
         State = VrrpText.Of(i.State), Reason = VrrpText.Of(i.Reason), SinceS = Math.Round((VrrpLoop.NowNs - i.SinceNs) / (double)VrrpLimits.NanosecondsPerSecond, 3),
         Priority = i.Priority, Owned = owned, ActiveRouter = i.ActiveRouter?.ToString(), ActivePriority = i.ActivePriority,
-        IntervalMs = Ms(i.ActiveIntervalNs), SkewMs = Ms(i.SkewNs), MasterDownMs = Ms(i.MasterDownNs), Counters = Counters(i.Counters, member.Heartbeats, loop),
+        IntervalMs = Ms(i.ActiveIntervalNs), SkewMs = Ms(i.SkewNs), MasterDownMs = Ms(i.MasterDownNs), Tracks = tracks, Counters = Counters(i.Counters, member.Heartbeats, loop),
     };
 
     private static double Ms(long ns) => ns / (double)VrrpLimits.NanosecondsPerMillisecond;

@@ -14,8 +14,8 @@ public struct NextHopEntry
     public ushort Interface;
     /// <summary>4, 6, or 0 when the slot is not in use.</summary>
     public byte IpVersion;
-    /// <summary>1 = asked for once a second while it does not answer, without a growing pause (a VRRP peer: it must be reached as soon as it is there).</summary>
-    public byte IsPeer;
+    /// <summary>1 = asked for once a second, whether it answers or not (a VRRP peer must be reached as soon as it is there; what is tracked must be missed soon).</summary>
+    public byte IsWatched;
     /// <summary>Padding.</summary>
     public uint Reserved2;
 }

@@ -11,6 +11,9 @@ public sealed unsafe class NeighbourTable
     /// <summary>How long a confirmed address counts as reachable, and between two questions, in ms.</summary>
     public const int ReachableTimeMs = 30_000, RetransTimerMs = 1_000;
 
+    /// <summary>The same for neighbours that are watched: VRRP peers, tracked gateways.</summary>
+    public const int WatchedReachableTimeMs = 1_000;
+
     /// <summary>Questions before a neighbour counts as failed, and the longest pause before it is asked again.</summary>
     public const int MaxSolicit = 3, FailedRetryMaxMs = 30_000;
 
@@ -26,7 +29,7 @@ public sealed unsafe class NeighbourTable
     {
         public ulong High, Low;
         public ushort Interface;
-        public byte IpVersion, IsPeer, Tries, Waiting;
+        public byte IpVersion, IsWatched, Tries, Waiting;
         public long DueMs;
     }
 
@@ -77,7 +80,7 @@ public sealed unsafe class NeighbourTable
                 SetWord(slot, remembered ? NeighbourWord.Mac(_words[slot]) : 0, remembered ? NeighbourState.Stale : NeighbourState.None);
             }
 
-            hop.IsPeer = entry.IsPeer;
+            hop.IsWatched = entry.IsWatched;
             if (entry.IpVersion != 0)
             {
                 AddToIndex((uint)slot);
@@ -98,7 +101,7 @@ public sealed unsafe class NeighbourTable
             {
                 SetWord((int)slot, mac, NeighbourState.Reachable);
                 hop.Tries = 0;
-                hop.DueMs = nowMs + ReachableTimeMs;
+                hop.DueMs = nowMs + (hop.IsWatched != 0 ? WatchedReachableTimeMs : ReachableTimeMs);
                 if (hop.Waiting != 0)
                 {
                     Flush(slot);
@@ -180,7 +183,7 @@ public sealed unsafe class NeighbourTable
         else
         {
             Solicit(slot, NeighbourState.Failed, nowMs);
-            hop.DueMs = hop.IsPeer != 0 ? nowMs + RetransTimerMs : nowMs + Math.Min((long)RetransTimerMs << Math.Min(hop.Tries - MaxSolicit, 5), FailedRetryMaxMs);
+            hop.DueMs = hop.IsWatched != 0 ? nowMs + RetransTimerMs : nowMs + Math.Min((long)RetransTimerMs << Math.Min(hop.Tries - MaxSolicit, 5), FailedRetryMaxMs);
         }
     }
 
