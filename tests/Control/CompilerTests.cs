@@ -56,6 +56,23 @@ public sealed class CompilerTests
         Assert.Equal(before, Bytes(again));
     }, iter: 100);
 
+    /// <summary>A service's flow settings go before the director's; what it does not say is the director's.</summary>
+    [Theory]
+    [InlineData(null, null, ServiceFlags.None)]
+    [InlineData(false, null, ServiceFlags.SynOnly)]
+    [InlineData(false, true, ServiceFlags.None)]
+    [InlineData(true, false, ServiceFlags.SynOnly)]
+    public void FlowSettingsAreThoseOfTheServiceOrTheDirector(bool? director, bool? service, ServiceFlags expected)
+    {
+        DesiredState state = States.WithServices(1, 1);
+        SnapshotCompiler compiler = new();
+        CheckedServices known = new();
+        compiler.Compile(ModelBuilder.Build(state, known));
+        state = state with { Flows = new FlowSettings { SloppyTcp = director }, Services = [state.Services[0] with { Flows = new FlowSettings { SloppyTcp = service } }, state.Services[1]] };
+        SnapshotContent content = compiler.Compile(ModelBuilder.Build(state, known));
+        Assert.Equal([expected, director == false ? ServiceFlags.SynOnly : ServiceFlags.None], content.Services.Skip(1).Select(s => s.Flags));
+    }
+
     [Fact]
     public void PortsLearnWhatVrrpNeeds()
     {

@@ -12,6 +12,9 @@ public sealed record DesiredState
     /// <summary>Time-outs of idle flows.</summary>
     public TimeoutSettings Timeouts { get; set; } = new();
 
+    /// <summary>How flows begin and end, where a virtual service does not say otherwise.</summary>
+    public FlowSettings Flows { get; set; } = new();
+
     /// <summary>Virtual services.</summary>
     public IReadOnlyList<VirtualService> Services { get; set; } = [];
 

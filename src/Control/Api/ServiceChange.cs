@@ -11,4 +11,7 @@ public sealed record ServiceChange
 
     /// <summary>Name of a pool of source addresses.</summary>
     public string? SourcePool { get; set; }
+
+    /// <summary>How its flows begin and end.</summary>
+    public FlowSettings? Flows { get; set; }
 }

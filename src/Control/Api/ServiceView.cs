@@ -24,6 +24,9 @@ public sealed record ServiceView
     /// <summary>Pool of its FullNAT servers, if one is named.</summary>
     public string? SourcePool { get; set; }
 
+    /// <summary>How its flows begin and end, where it differs from the director's settings.</summary>
+    public FlowSettings? Flows { get; set; }
+
     /// <summary>Counters, real servers that were removed included.</summary>
     public TrafficView Traffic { get; set; } = new();
 

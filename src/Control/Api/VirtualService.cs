@@ -21,6 +21,9 @@ public sealed record VirtualService
     /// <summary>Pool that its FullNAT servers see clients by; null = the only one that there is.</summary>
     public string? SourcePool { get; set; }
 
+    /// <summary>How its flows begin and end, where it differs from the director's <see cref="DesiredState.Flows"/>.</summary>
+    public FlowSettings? Flows { get; set; }
+
     /// <summary>Real servers.</summary>
     public IReadOnlyList<RealServer> Servers { get; set; } = [];
 }

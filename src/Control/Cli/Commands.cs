@@ -81,13 +81,20 @@ public static class Commands
         Option<string?> newScheduler = new("--scheduler", "-s") { Description = "wlc or mh (Maglev)" };
         Option<int?> size = new("--maglev-table-size") { Description = "A prime from 251 to 655373" };
         Option<string?> pool = new("--source-pool") { Description = "Source pool of its FullNAT servers" };
+        Option<bool?> sloppy = new("--sloppy-tcp") { Description = "true: any TCP packet opens a flow; false: a SYN alone" };
         Command service = new("service", "Virtual services");
         service.Add(Show("list", "All virtual services", "v1/services", ServiceList));
         service.Add(Action("show", "One virtual service", (api, p) => Console.WriteLine(api.GetText(ServicePath(p.GetValue(id)!))), id));
-        service.Add(Action("add", "Add a virtual service", (api, p) => Change(api, p, HttpMethod.Post, "v1/services", ApiClient.Json(NewService(p.GetValue(id)!, p.GetValue(scheduler)!, p.GetValue(size), p.GetValue(pool)), ApiJson.Default.VirtualService)), id, scheduler, size, pool));
-        service.Add(Action("edit", "Change a virtual service", (api, p) => Change(api, p, HttpMethod.Patch, ServicePath(p.GetValue(id)!), ApiClient.Json(new ServiceChange { Scheduler = p.GetValue(newScheduler), MaglevTableSize = p.GetValue(size), SourcePool = p.GetValue(pool) }, ApiJson.Default.ServiceChange)), id, newScheduler, size, pool));
+        service.Add(Action("add", "Add a virtual service", (api, p) => Change(api, p, HttpMethod.Post, "v1/services", ApiClient.Json(NewService(p.GetValue(id)!, p.GetValue(scheduler)!, p.GetValue(size), p.GetValue(pool), Flows(p)), ApiJson.Default.VirtualService)), id, scheduler, size, pool, sloppy));
+        service.Add(Action("edit", "Change a virtual service", (api, p) => Change(api, p, HttpMethod.Patch, ServicePath(p.GetValue(id)!), ApiClient.Json(new ServiceChange { Scheduler = p.GetValue(newScheduler), MaglevTableSize = p.GetValue(size), SourcePool = p.GetValue(pool), Flows = Flows(p) }, ApiJson.Default.ServiceChange)), id, newScheduler, size, pool, sloppy));
         service.Add(Action("delete", "Remove a virtual service", (api, p) => Change(api, p, HttpMethod.Delete, ServicePath(p.GetValue(id)!), null), id));
         return service;
+
+        FlowSettings? Flows(ParseResult p)
+        {
+            FlowSettings flows = new() { SloppyTcp = p.GetValue(sloppy) };
+            return flows == new FlowSettings() ? null : flows;
+        }
     }
 
     private static Command Servers()
@@ -156,10 +163,10 @@ public static class Commands
         Console.WriteLine(parsed.GetValue(s_json) ? answer : $"Generation {result.Generation}{(result.Applied ? " is in force." : $": {result.Note}")}");
     }
 
-    private static VirtualService NewService(string id, string scheduler, int? size, string? pool)
+    private static VirtualService NewService(string id, string scheduler, int? size, string? pool, FlowSettings? flows)
     {
         (string protocol, IPEndPoint end) = ServiceEndPoint(id);
-        return new VirtualService { Protocol = protocol, Address = end.Address.ToString(), Port = end.Port, Scheduler = scheduler, MaglevTableSize = size, SourcePool = pool };
+        return new VirtualService { Protocol = protocol, Address = end.Address.ToString(), Port = end.Port, Scheduler = scheduler, MaglevTableSize = size, SourcePool = pool, Flows = flows };
     }
 
     private static (string Protocol, IPEndPoint End) ServiceEndPoint(string id)

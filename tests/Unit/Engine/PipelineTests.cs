@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Forwarder.Abi;
 using Forwarder.Engine;
 using Forwarder.TestSupport;
@@ -79,6 +80,45 @@ public sealed unsafe class PipelineTests : IDisposable
         }
 
         Assert.Equal(2, fresh.Count);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void OnlyASynOpensAFlowWhereThatIsAskedFor(bool v6)
+    {
+        string vip = v6 ? Vip6 : Vip, client = v6 ? "fd20::9" : "172.16.0.9";
+        ushort lan = _content.Interface(0, 0, "172.16.58.2");
+        int service = _content.Service(vip, 80, Wire.Tcp, Scheduler.Wlc, 251, (lan, v6 ? "fd20::7" : "172.16.58.7", 1));
+        CollectionsMarshal.AsSpan(_content.Content.Services)[service].Flags = ServiceFlags.SynOnly;
+        Publish();
+        foreach (byte flags in (byte[])[Wire.Ack, Wire.Fin | Wire.Ack, Wire.Rst, Wire.Rst | Wire.Syn, 0])
+        {
+            Assert.Equal(Verdict.Drop, RunOne(Frames.L4(client, 1000, vip, 80, tcpFlags: flags)));
+            Assert.Equal(DropReason.NotSyn, (DropReason)_rig.Burst->Reason[0]);
+        }
+
+        Assert.Equal((0u, 0UL), (_rig.State->Flows4.Count + _rig.State->Flows6.Count, _rig.Counters.FlowsCreated));
+        Assert.Equal(Verdict.Forward, RunOne(Frames.L4(client, 1000, vip, 80, tcpFlags: Wire.Syn)));
+        Assert.Equal(Verdict.Forward, RunOne(Frames.L4(client, 1000, vip, 80, tcpFlags: Wire.Ack)));
+        Assert.Equal((1UL, 0UL), (_rig.Counters.FlowsCreated, _rig.Counters.FlowsMidstream));
+    }
+
+    /// <summary>A full table knows nothing of flows, so it cannot tell: what it had no room for goes on by the Maglev table.</summary>
+    [Fact]
+    public void WithoutRoomASynIsNotAskedFor()
+    {
+        ushort lan = _content.Interface(0, 0, "172.16.58.2");
+        int service = _content.Service(Vip, 80, Wire.Tcp, Scheduler.Maglev, 251, (lan, "172.16.58.7", 1));
+        CollectionsMarshal.AsSpan(_content.Content.Services)[service].Flags = ServiceFlags.SynOnly;
+        Publish();
+        int port = 1;
+        for (; _rig.Counters.FlowTableFull == 0; port++)
+        {
+            RunOne(Frames.L4("172.16.0.9", port, Vip, 80, tcpFlags: Wire.Syn));
+        }
+
+        Assert.Equal(Verdict.Forward, RunOne(Frames.L4("172.16.0.9", port - 1, Vip, 80, tcpFlags: Wire.Ack)));
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Forwarder.Abi;
+using Forwarder.Api;
 
 namespace Forwarder.Control;
 
@@ -86,7 +87,7 @@ public sealed class SnapshotCompiler
         content.MaglevTables.EnsureCapacity(model.Services.Count);
         foreach (ServiceModel service in model.Services)
         {
-            AddService(service, _compiled[service], governed.GetValueOrDefault(service.Key.Address), service.UsesSourcePool ? pools[(model.PoolOf(service)!.Name, _compiled[service].Entry.IpVersion)] : default, content);
+            AddService(service, _compiled[service], FlagsOf(service.Flows?.Over(model.Flows) ?? model.Flows), governed.GetValueOrDefault(service.Key.Address), service.UsesSourcePool ? pools[(model.PoolOf(service)!.Name, _compiled[service].Entry.IpVersion)] : default, content);
         }
 
         _nextHops.SetWatched(model.VrrpGroups.SelectMany(g => g.PeerHops).Concat(model.VrrpTracks.Where(t => t.Address != null).Select(t => (t.Interface, t.Address!))));
@@ -312,7 +313,7 @@ public sealed class SnapshotCompiler
         };
     }
 
-    private static void AddService(ServiceModel model, CompiledService service, ushort vrrpGroup, (uint First, uint Count) pool, SnapshotContent content)
+    private static void AddService(ServiceModel model, CompiledService service, ServiceFlags flags, ushort vrrpGroup, (uint First, uint Count) pool, SnapshotContent content)
     {
         ServiceEntry entry = service.Entry;
         if (entry.IpVersion == 4)
@@ -326,6 +327,7 @@ public sealed class SnapshotCompiler
 
         entry.MembersFirst = (uint)content.Members.Count;
         entry.VrrpGroup = vrrpGroup;
+        entry.Flags = flags;
         (entry.PoolFirst, entry.PoolCount) = pool;
         content.Services.Put(service.Slot, entry);
         content.Members.AddRange(service.ServerSlots.AsSpan());
@@ -335,6 +337,8 @@ public sealed class SnapshotCompiler
             content.MaglevTables.Add(service.Slot, table);
         }
     }
+
+    private static ServiceFlags FlagsOf(FlowSettings flows) => flows.SloppyTcp == false ? ServiceFlags.SynOnly : ServiceFlags.None;
 
     private static void AddServers(ServiceModel model, CompiledService service, SnapshotContent content)
     {

@@ -51,7 +51,7 @@ public static class ModelBuilder
         DirectorModel model = new(interfaces, timeouts, services, VrrpModelBuilder.Groups(state, interfaces, tracks))
         {
             VrrpTracks = tracks,
-            SourcePools = SourcePoolBuilder.Pools(state, interfaces, services), SourceAddressesMax = state.Dataplane.SourceAddresses,
+            SourcePools = SourcePoolBuilder.Pools(state, interfaces, services), SourceAddressesMax = state.Dataplane.SourceAddresses, Flows = state.Flows,
         };
         SourcePoolBuilder.Check(model);
         return model;
@@ -102,7 +102,7 @@ public static class ModelBuilder
             servers.Add(server);
         }
 
-        return new ServiceModel(new ServiceKey(protocol, vip, service.Port), SchedulerOf(service.Scheduler, $"{at}/scheduler"), size, servers, service.SourcePool);
+        return new ServiceModel(new ServiceKey(protocol, vip, service.Port), SchedulerOf(service.Scheduler, $"{at}/scheduler"), size, servers, service.SourcePool) { Flows = service.Flows };
     }
 
     /// <summary>Scheduler by its name in the API.</summary>

@@ -59,6 +59,9 @@ public sealed record ServerModel(IPAddress Address, int Port, int Weight, int In
 /// <param name="SourcePool">Pool of its FullNAT servers; null = the only one.</param>
 public sealed record ServiceModel(ServiceKey Key, Scheduler Scheduler, int MaglevTableSize, IReadOnlyList<ServerModel> Servers, string? SourcePool = null)
 {
+    /// <summary>How its flows begin and end, where it differs from the director's settings.</summary>
+    public FlowSettings? Flows { get; init; }
+
     /// <summary>Whether it needs a pool.</summary>
     public bool UsesSourcePool { get; } = Servers.Any(s => s.Method == ForwardingMethod.FullNat);
 }
@@ -75,6 +78,9 @@ public sealed record DirectorModel(IReadOnlyList<InterfaceModel> Interfaces, Flo
 {
     /// <summary>What VRRP groups may track, in the state's order.</summary>
     public IReadOnlyList<VrrpTrackModel> VrrpTracks { get; init; } = [];
+
+    /// <summary>How flows begin and end, where a service does not say otherwise.</summary>
+    public FlowSettings Flows { get; init; } = new();
 
     /// <summary>Pools of source addresses, in the state's order.</summary>
     public IReadOnlyList<SourcePoolModel> SourcePools { get; init; } = [];

@@ -80,4 +80,6 @@ public enum DropReason : byte
     NoSession = 35,
     /// <summary>Echo request, or another ICMP message for the VIP itself, of a VRRP group that takes no packets (acceptMode false).</summary>
     VipAcceptsNone = 36,
+    /// <summary>TCP packet without SYN that belongs to no flow, to a service whose flows only a SYN opens (sloppyTcp false).</summary>
+    NotSyn = 37,
 }

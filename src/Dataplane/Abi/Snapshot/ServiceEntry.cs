@@ -32,8 +32,9 @@ public struct ServiceEntry
     public ushort VrrpGroup;
     /// <summary>1 if the director sees both directions of flows to some of its servers (NAT, FullNAT): all its flows live at their home workers.</summary>
     public byte TwoWay;
+    /// <summary>Rules of its flows.</summary>
+    public ServiceFlags Flags;
     /// <summary>Padding.</summary>
-    public byte Reserved1;
     public ushort Reserved2;
     /// <summary>Source addresses of its FullNAT servers: first entry in <see cref="SectionId.PoolMembers"/>, and how many.</summary>
     public uint PoolFirst, PoolCount;

@@ -235,7 +235,7 @@ public static unsafe class SnapshotVerifier
                 continue;
             }
 
-            if (service.Valid != 1 || service.IpVersion is not (4 or 6) || service.Scheduler > Scheduler.Wlc || service.MembersCount > Limits.ServersPerServiceMax
+            if (service.Valid != 1 || service.IpVersion is not (4 or 6) || service.Scheduler > Scheduler.Wlc || service.Flags > ServiceFlags.All || service.MembersCount > Limits.ServersPerServiceMax
                 || (ulong)service.MembersFirst + service.MembersCount > memberCount || (ulong)service.MaglevFirst + service.MaglevSize > maglevCount)
             {
                 return SnapshotFault.Service;

@@ -209,6 +209,13 @@ public static unsafe class Select
         }
 
         ServiceEntry* service = state->View.Services + burst->Service[i];
+        // Without room nothing is known of the client's flows: their packets go by the Maglev table, as their SYN did.
+        if (hasRoom && (service->Flags & ServiceFlags.SynOnly) != 0 && service->Protocol == Wire.Tcp && (burst->TcpFlags[i] & (Wire.Syn | Wire.Rst)) != Wire.Syn)
+        {
+            burst->Drop(i, DropReason.NotSyn);
+            return 0;
+        }
+
         uint server = hasRoom && service->Scheduler == Scheduler.Wlc ? LeastConnections(state, service) : ByMaglev(state, service, burst->Hash[i]);
         if (server == 0)
         {

@@ -1,0 +1,13 @@
+namespace Forwarder.Abi;
+
+/// <summary>Rules of a virtual service's flows.</summary>
+[Flags]
+public enum ServiceFlags : byte
+{
+    /// <summary>None of them.</summary>
+    None = 0,
+    /// <summary>Only a SYN opens a TCP flow (IPVS: sloppy_tcp=0); else any packet does.</summary>
+    SynOnly = 1,
+    /// <summary>All that there are.</summary>
+    All = SynOnly,
+}
