@@ -5,7 +5,7 @@ namespace Forwarder.Interop.Tests;
 /// <summary>Two namespaces on one wire: ours, and one with Debian's keepalived.</summary>
 public sealed class KeepalivedBed : IDisposable
 {
-    public const string OurDevice = "o0", TheirDevice = "k0";
+    public const string OurDevice = "o0", TheirDevice = "k0", OurMac = "02:00:00:00:77:01", TheirMac = "02:00:00:00:77:02";
 
     private readonly KeepalivedCase _case;
     private readonly Instance _instance = Instance.Create();
@@ -33,15 +33,15 @@ public sealed class KeepalivedBed : IDisposable
 
     public Netns Theirs { get; } = null!;
 
-    /// <summary>keepalived is the master: it has the addresses on its interface.</summary>
-    public bool TheyOwn => _case.Vips.All(vip => Theirs.Ip($"addr show dev {TheirDevice}").Contains($" {vip}/", StringComparison.Ordinal));
+    /// <summary>keepalived is the master: it has the addresses, on its interface or that of its virtual MAC.</summary>
+    public bool TheyOwn => _case.Vips.All(vip => Theirs.Ip("addr show").Contains($" {vip}/", StringComparison.Ordinal));
 
     /// <summary>What keepalived said.</summary>
     public string Log => File.Exists(PathOf("log")) ? File.ReadAllText(PathOf("log")) : "";
 
-    public void StartKeepalived(byte priority)
+    public void StartKeepalived(byte priority, string more = "")
     {
-        File.WriteAllText(PathOf("conf"), _case.Theirs(priority, TheirDevice));
+        File.WriteAllText(PathOf("conf"), _case.Theirs(priority, TheirDevice, more));
         string command = $"exec keepalived -P -n -l -D -f {PathOf("conf")} --pid {PathOf("pid")} --vrrp_pid {PathOf("vrrp.pid")} >>{PathOf("log")} 2>&1";
         _keepalived = System.Diagnostics.Process.Start("ip", ["netns", "exec", Theirs.Name, "sh", "-c", command]);
     }

@@ -15,7 +15,11 @@ public class KeepalivedTests(ITestOutputHelper output)
 
     public static TheoryData<string> Cases => [.. All.Select(c => c.Name)];
 
-    private static KeepalivedCase[] All => [KeepalivedCase.Version2Password, KeepalivedCase.Version2, KeepalivedCase.Version3Fast, KeepalivedCase.Version3IPv6];
+    private static KeepalivedCase[] All =>
+    [
+        KeepalivedCase.Version2Password, KeepalivedCase.Version2, KeepalivedCase.Version3Fast, KeepalivedCase.Version3IPv6,
+        KeepalivedCase.Version2Unicast, KeepalivedCase.Version3Unicast, KeepalivedCase.Version3IPv6Unicast, KeepalivedCase.VirtualMac4, KeepalivedCase.VirtualMac6,
+    ];
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -23,11 +27,12 @@ public class KeepalivedTests(ITestOutputHelper output)
     {
         KeepalivedCase agreed = Find(name);
         using KeepalivedBed bed = new(agreed);
+        using System.Diagnostics.Process capture = bed.Capture();
         bed.StartKeepalived(Theirs);
         Wait.Until(() => bed.TheyOwn, "keepalived becomes master");
         using OurRouter router = new(bed, agreed.Ours(Higher));
         router.WaitFor(VrrpState.Active, "preempts");
-        Assert.Equal(VrrpReason.Preempted, router.Reason);
+        Assert.True(router.Reason == VrrpReason.Preempted, $"{router.Reason}; refused: {string.Join(", ", Enum.GetValues<VrrpDecodeError>().Select(e => (e, router.Link.Count(e))).Where(c => c.Item2 != 0))}\n{bed.Log}");
         Assert.True(router.WeOwn);
         Wait.Until(() => !bed.TheyOwn, $"keepalived gives way\n{bed.Log}");
 
@@ -43,6 +48,15 @@ public class KeepalivedTests(ITestOutputHelper output)
         output.WriteLine($"resignation to keepalived's takeover: {gapMs} ms");
         Assert.InRange(gapMs, 0, agreed.IntervalMs + MarginMs); // skew, not Master_Down_Interval
         AssertNothingRefused(router);
+
+        Thread.Sleep(agreed.IntervalMs);
+        bed.TerminateKeepalived();
+        Thread.Sleep(100);
+        Shell.Run($"kill -INT {capture.Id}");
+        capture.WaitForExit();
+        AssertAdvertisements(bed, agreed, Higher, 255, agreed.OurAddress, KeepalivedBed.OurMac, agreed.TheirAddress, KeepalivedBed.TheirMac);
+        AssertAdvertisements(bed, agreed, Theirs, agreed.TheirTtl, agreed.TheirAddress, KeepalivedBed.TheirMac, agreed.OurAddress, KeepalivedBed.OurMac);
+        AssertAnnouncements(bed, agreed);
     }
 
     [Theory]
@@ -80,38 +94,33 @@ public class KeepalivedTests(ITestOutputHelper output)
         AssertNothingRefused(router);
     }
 
-    [Theory]
-    [MemberData(nameof(Cases))]
-    public void What_we_send_is_what_the_dissector_reads(string name)
+    /// <summary>Ours leaves a lower router alone for the delay; keepalived leaves ours alone for its own.</summary>
+    [Fact]
+    public void A_preempt_delay_is_kept_by_both()
     {
-        KeepalivedCase agreed = Find(name);
-        using KeepalivedBed bed = new(agreed);
-        using System.Diagnostics.Process capture = bed.Capture();
-        using OurRouter router = new(bed, agreed.Ours(Higher));
-        router.WaitFor(VrrpState.Active, "alone");
-        Thread.Sleep(5 * agreed.IntervalMs / 2);
-        router.Stop();
-        Thread.Sleep(100);
-        Shell.Run($"kill -INT {capture.Id}");
-        capture.WaitForExit();
-
-        string ip = agreed.IsIPv6 ? "ipv6" : "ip";
-        IReadOnlyList<string[]> adverts = bed.Dissect(
-            "vrrp", "vrrp.prio", "vrrp.version", "vrrp.virt_rtr_id", "vrrp.addr_count", "vrrp.checksum.status", $"{ip}.src", $"{ip}.dst",
-            agreed.IsIPv6 ? "ipv6.hlim" : "ip.ttl", "eth.src", "eth.dst", agreed.IsIPv6 ? "vrrp.ipv6_addr" : "vrrp.ip_addr");
-        string ours = agreed.IsIPv6 ? "fe80::1" : "10.77.0.1", group = agreed.IsIPv6 ? "ff02::12" : "224.0.0.18", groupMac = agreed.IsIPv6 ? "33:33:00:00:00:12" : "01:00:5e:00:00:12";
-        string[] rest = [((int)agreed.Version).ToString(), "51", agreed.Vips.Count.ToString(), "1", ours, group, "255", "02:00:00:00:77:01", groupMac, string.Join(',', agreed.Vips)];
-        Assert.True(adverts.Count >= 3, $"{adverts.Count} advertisements");
-        Assert.All(adverts.SkipLast(1), fields => Assert.Equal([Higher.ToString(), .. rest], fields));
-        Assert.Equal(["0", .. rest], adverts[^1]);
-
-        IReadOnlyList<string[]> announced = agreed.IsIPv6
-            ? bed.Dissect("icmpv6.type == 136", "icmpv6.nd.na.target_address", "icmpv6.nd.na.flag.o", "icmpv6.nd.na.flag.s", "icmpv6.checksum.status", "icmpv6.opt.linkaddr")
-            : bed.Dissect("arp.isgratuitous == 1", "arp.src.proto_ipv4", "arp.dst.proto_ipv4", "arp.opcode", "eth.dst", "arp.src.hw_mac");
-        foreach (string vip in agreed.Vips)
+        const int DelayMs = 2_000;
+        KeepalivedCase agreed = KeepalivedCase.Version3Fast;
+        using (KeepalivedBed bed = new(agreed))
         {
-            string[] expected = agreed.IsIPv6 ? [vip, "1", "0", "1", "02:00:00:00:77:01"] : [vip, vip, "1", "ff:ff:ff:ff:ff:ff", "02:00:00:00:77:01"];
-            Assert.Equal(5, announced.Count(fields => fields.SequenceEqual(expected)));
+            bed.StartKeepalived(Theirs);
+            Wait.Until(() => bed.TheyOwn, "keepalived becomes master");
+            long startNs = VrrpLoopNow();
+            using OurRouter router = new(bed, agreed.Ours(Higher) with { PreemptDelayMs = DelayMs });
+            router.WaitFor(VrrpState.Active, "after the delay");
+            Assert.Equal(VrrpReason.Preempted, router.Reason);
+            Assert.InRange((router.ChangedNs - startNs) / MsNs, DelayMs, DelayMs + (5 * agreed.IntervalMs) + MarginMs);
+        }
+
+        using (KeepalivedBed bed = new(agreed))
+        {
+            using OurRouter router = new(bed, agreed.Ours(Lower));
+            router.WaitFor(VrrpState.Active, "alone");
+            long startNs = VrrpLoopNow();
+            bed.StartKeepalived(Theirs, $"preempt_delay {DelayMs / 1_000}");
+            router.WaitFor(VrrpState.Backup, "keepalived preempts after its delay");
+            Assert.Equal(VrrpReason.HigherPriority, router.Reason);
+            Assert.InRange((router.ChangedNs - startNs) / MsNs, DelayMs, DelayMs + 3_000); // it needs a while to start
+            Wait.Until(() => bed.TheyOwn, "keepalived becomes master");
         }
     }
 
@@ -126,6 +135,44 @@ public class KeepalivedTests(ITestOutputHelper output)
         Wait.Until(() => router.Link.Count(VrrpDecodeError.AuthFailure) >= 2, "counted");
         Assert.Equal(0, router.Instance.Counters.AdvertsReceived);
         Assert.False(router.Instance.IsFollowing);
+    }
+
+    /// <summary>Every field of every advertisement of one router, the last one its resignation.</summary>
+    private static void AssertAdvertisements(KeepalivedBed bed, KeepalivedCase agreed, byte priority, byte ttl, string source, string sourceMac, string peer, string peerMac)
+    {
+        string ip = agreed.IsIPv6 ? "ipv6" : "ip";
+        (string Name, string Value)[] expected =
+        [
+            ("eth.src", agreed.SourceMacOf(sourceMac)), ("eth.dst", agreed.TargetMacOf(peerMac)),
+            ($"{ip}.src", source), ($"{ip}.dst", agreed.TargetOf(peer)),
+            .. agreed.IsIPv6 ? new[] { ("ipv6.hlim", $"{ttl}"), ("ipv6.nxt", "112") } : [("ip.ttl", $"{ttl}"), ("ip.proto", "112"), ("ip.checksum.status", "1"), ("ip.hdr_len", "20"), ("ip.flags.mf", "0"), ("ip.frag_offset", "0")],
+            ("vrrp.version", $"{(int)agreed.Version}"), ("vrrp.type", "1"), ("vrrp.virt_rtr_id", $"{KeepalivedCase.Vrid}"), ("vrrp.addr_count", $"{agreed.Vips.Count}"), ("vrrp.checksum.status", "1"),
+            .. agreed.Version == VrrpVersion.V2
+                ? new[] { ("vrrp.auth_type", agreed.Password == null ? "0" : "1"), ("vrrp.adver_int", $"{agreed.IntervalCs / 100}"), ("vrrp.auth_string", agreed.Password ?? ""), ("vrrp.short_adver_int", "") }
+                : [("vrrp.short_adver_int", $"{agreed.IntervalCs}"), ("vrrp.auth_type", ""), ("vrrp.adver_int", "")],
+            (agreed.IsIPv6 ? "vrrp.ipv6_addr" : "vrrp.ip_addr", string.Join(',', agreed.Vips)),
+        ];
+        string[] values = [.. expected.Select(e => e.Value)];
+        IReadOnlyList<string[]> adverts = bed.Dissect($"vrrp && !icmp && !icmpv6 && {ip}.src == {source}", ["vrrp.prio", .. expected.Select(e => e.Name)]);
+        Assert.True(adverts.Count >= 3, $"{adverts.Count} advertisements from {source}");
+        Assert.All(adverts.SkipLast(1), fields => Assert.Equal([$"{priority}", .. values], fields));
+        Assert.Equal(["0", .. values], adverts[^1]);
+    }
+
+    /// <summary>Each VIP was announced five times as we became active.</summary>
+    private static void AssertAnnouncements(KeepalivedBed bed, KeepalivedCase agreed)
+    {
+        string mac = agreed.SourceMacOf(KeepalivedBed.OurMac);
+        string from = agreed.HasVirtualMac ? "" : $"&& eth.src == {mac}";   // with it, the two cannot be told apart
+        IReadOnlyList<string[]> announced = agreed.IsIPv6
+            ? bed.Dissect($"icmpv6.type == 136 {from}", "eth.src", "icmpv6.nd.na.target_address", "icmpv6.nd.na.flag.o", "icmpv6.nd.na.flag.s", "icmpv6.checksum.status", "icmpv6.opt.linkaddr", "ipv6.hlim", "ipv6.dst")
+            : bed.Dissect($"arp.isgratuitous == 1 {from}", "eth.src", "arp.src.proto_ipv4", "arp.dst.proto_ipv4", "arp.opcode", "eth.dst", "arp.src.hw_mac");
+        foreach (string vip in agreed.Vips)
+        {
+            string[] expected = agreed.IsIPv6 ? [mac, vip, "1", "0", "1", mac, "255", "ff02::1"] : [mac, vip, vip, "1", "ff:ff:ff:ff:ff:ff", mac];
+            int count = announced.Count(fields => fields.SequenceEqual(expected));
+            Assert.True(agreed.HasVirtualMac ? count >= 5 : count == 5, $"{vip} was announced {count} times; seen: {string.Join("; ", announced.Select(a => string.Join(' ', a)))}");
+        }
     }
 
     private static KeepalivedCase Find(string name) => All.Single(c => c.Name == name);

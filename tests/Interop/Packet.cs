@@ -74,14 +74,21 @@ public static class Packet
 
     private static byte[] Ip(string source, string destination, byte protocol, byte[] payload, byte ttl, int checksumAt)
     {
+        byte[] packet = Ip(source, destination, protocol, payload, ttl);
+        byte[] pseudo = protocol == Icmp ? [] : [.. packet[12..20], 0, protocol, (byte)(payload.Length >> 8), (byte)payload.Length];
+        BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(IpBytes + checksumAt), Sum([.. pseudo, .. payload]));
+        return packet;
+    }
+
+    /// <summary>A header, and the payload as it is.</summary>
+    public static byte[] Ip(string source, string destination, byte protocol, byte[] payload, byte ttl)
+    {
         byte[] packet = new byte[IpBytes + payload.Length];
         BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(2), (ushort)packet.Length);
         (packet[0], packet[6], packet[8], packet[9]) = (0x45, 0x40, ttl, protocol);   // don't fragment
         IPAddress.Parse(source).GetAddressBytes().CopyTo(packet, 12);
         IPAddress.Parse(destination).GetAddressBytes().CopyTo(packet, 16);
         BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(10), Sum(packet.AsSpan(0, IpBytes)));
-        byte[] pseudo = protocol == Icmp ? [] : [.. packet[12..20], 0, protocol, (byte)(payload.Length >> 8), (byte)payload.Length];
-        BinaryPrimitives.WriteUInt16BigEndian(payload.AsSpan(checksumAt), Sum([.. pseudo, .. payload]));
         payload.CopyTo(packet, IpBytes);
         return packet;
     }
@@ -93,7 +100,7 @@ public static class Packet
     }
 
     /// <summary>RFC 1071.</summary>
-    private static ushort Sum(ReadOnlySpan<byte> data)
+    public static ushort Sum(ReadOnlySpan<byte> data)
     {
         uint sum = 0;
         for (int i = 0; i < data.Length; i++)
