@@ -73,6 +73,37 @@ public sealed class CompilerTests
         Assert.Equal([expected, director == false ? ServiceFlags.SynOnly : ServiceFlags.None], content.Services.Skip(1).Select(s => s.Flags));
     }
 
+    /// <summary>A service's time-outs go before the director's; equal ones are one set, and all of its servers have its number.</summary>
+    [Fact]
+    public void TimeoutsAreThoseOfTheServiceOrTheDirector()
+    {
+        DesiredState state = States.WithServices(2, 2, 2, 2);
+        ServiceTimeouts own = new() { TcpEstablishedS = 60, TcpTimeWaitS = 5 };
+        state = state with
+        {
+            Timeouts = new TimeoutSettings { UdpS = 17 },
+            Services = [state.Services[0], state.Services[1] with { Timeouts = own }, state.Services[2] with { Timeouts = own with { UdpS = 17 } }, state.Services[3] with { Timeouts = new ServiceTimeouts { UdpS = 18 } }],
+        };
+        SnapshotCompiler compiler = new();
+        DirectorModel model = ModelBuilder.Build(state, new CheckedServices());
+        SnapshotContent content = compiler.Compile(model);
+        FlowTimeouts director = FlowTimeouts.Default with { UdpMs = 17_000 };
+        FlowTimeouts[] expected = [director, director with { TcpEstablishedMs = 60_000, TcpTimeWaitMs = 5_000 }, director with { TcpEstablishedMs = 60_000, TcpTimeWaitMs = 5_000 }, director with { UdpMs = 18_000 }];
+        Assert.Equal(3, content.Timeouts.Count);
+        Assert.Equal(expected, model.Services.Select(s => compiler.Services.TryFind(s.Key, out int slot) ? content.Timeouts[content.Services[slot].Timeouts] : default));
+        Assert.All(content.Servers.Where(s => s.Valid != 0), s => Assert.Equal(content.Services[s.Service].Timeouts, s.Timeouts));
+    }
+
+    [Fact]
+    public void ThereAreNotMoreSetsOfTimeoutsThanTheDataplaneHasRoomFor()
+    {
+        DesiredState state = States.WithServices(new int[Limits.FlowTimeoutsMax]);
+        VirtualService[] services = [.. state.Services.Select((s, i) => s with { Timeouts = new ServiceTimeouts { UdpS = 1_000 + i } })];
+        ApiException e = Assert.Throws<ApiException>(() => ModelBuilder.Build(state with { Services = services }, new CheckedServices()));
+        Assert.Contains("256 different sets", e.Message, StringComparison.Ordinal);
+        new SnapshotCompiler().Compile(ModelBuilder.Build(state with { Services = services[1..] }, new CheckedServices()));
+    }
+
     [Fact]
     public void PortsLearnWhatVrrpNeeds()
     {

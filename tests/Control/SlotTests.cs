@@ -1,5 +1,6 @@
 using System.Net;
 using Forwarder.Abi;
+using Forwarder.Api;
 
 namespace Forwarder.Control.Tests;
 
@@ -88,5 +89,5 @@ public sealed class SlotTests
     private static IPAddress Rip(int number) => IPAddress.Parse($"10.0.0.{number}");
 
     private static DirectorModel Model(params int[] servers) =>
-        new([s_lan], FlowTimeouts.Default, [new ServiceModel(s_key, Scheduler.Wlc, 251, [.. servers.Select(n => new ServerModel(Rip(n), 80, 1, 0, ForwardingMethod.DirectRouting, Rip(n)))])], []);
+        new([s_lan], new TimeoutSettings(), [new ServiceModel(s_key, Scheduler.Wlc, 251, [.. servers.Select(n => new ServerModel(Rip(n), 80, 1, 0, ForwardingMethod.DirectRouting, Rip(n)))])], []);
 }

@@ -13,6 +13,7 @@ namespace Forwarder.Api;
 [JsonSerializable(typeof(VirtualService))]
 [JsonSerializable(typeof(RealServer))]
 [JsonSerializable(typeof(ServiceChange))]
+[JsonSerializable(typeof(ServiceTimeouts))]
 [JsonSerializable(typeof(RealServerChange))]
 [JsonSerializable(typeof(ServiceList))]
 [JsonSerializable(typeof(ServiceView))]

@@ -6,7 +6,7 @@ public sealed record ConnectionView
     /// <summary>"tcp" or "udp".</summary>
     public required string Protocol { get; init; }
 
-    /// <summary>IPVS's names: SYN_RECV, ESTABLISHED, FIN_WAIT, CLOSE, UDP.</summary>
+    /// <summary>IPVS's names: SYN_RECV, ESTABLISHED, FIN_WAIT, CLOSE_WAIT, TIME_WAIT, CLOSE, UDP.</summary>
     public required string State { get; init; }
 
     /// <summary>Client's address and port.</summary>

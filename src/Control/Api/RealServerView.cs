@@ -18,10 +18,10 @@ public sealed record RealServerView
     /// <summary>Forwarding method: "dr", "tunnel" or "nat".</summary>
     public required string Method { get; init; }
 
-    /// <summary>IPVS's ActiveConn: established TCP and live UDP flows.</summary>
+    /// <summary>IPVS's ActiveConn: TCP flows in SYN_RECV and ESTABLISHED.</summary>
     public long ActiveConnections { get; set; }
 
-    /// <summary>IPVS's InActConn: other flows still in the table.</summary>
+    /// <summary>IPVS's InActConn: other flows in the table, all of UDP among them.</summary>
     public long InactiveConnections { get; set; }
 
     /// <summary>State of its MAC address: none, incomplete, reachable, stale, failed.</summary>

@@ -12,6 +12,9 @@ public sealed record ServiceChange
     /// <summary>Name of a pool of source addresses.</summary>
     public string? SourcePool { get; set; }
 
+    /// <summary>Time-outs of its flows.</summary>
+    public ServiceTimeouts? Timeouts { get; set; }
+
     /// <summary>How its flows begin and end.</summary>
     public FlowSettings? Flows { get; set; }
 }

@@ -27,6 +27,9 @@ public sealed record ServiceView
     /// <summary>How its flows begin and end, where it differs from the director's settings.</summary>
     public FlowSettings? Flows { get; set; }
 
+    /// <summary>Time-outs of its flows, where they differ from the director's <see cref="DesiredState.Timeouts"/>.</summary>
+    public ServiceTimeouts? Timeouts { get; set; }
+
     /// <summary>Counters, real servers that were removed included.</summary>
     public TrafficView Traffic { get; set; } = new();
 

@@ -24,6 +24,9 @@ public sealed record VirtualService
     /// <summary>How its flows begin and end, where it differs from the director's <see cref="DesiredState.Flows"/>.</summary>
     public FlowSettings? Flows { get; set; }
 
+    /// <summary>Time-outs of its flows, where they differ from the director's <see cref="DesiredState.Timeouts"/>.</summary>
+    public ServiceTimeouts? Timeouts { get; set; }
+
     /// <summary>Real servers.</summary>
     public IReadOnlyList<RealServer> Servers { get; set; } = [];
 }

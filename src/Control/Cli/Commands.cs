@@ -82,11 +82,12 @@ public static class Commands
         Option<int?> size = new("--maglev-table-size") { Description = "A prime from 251 to 655373" };
         Option<string?> pool = new("--source-pool") { Description = "Source pool of its FullNAT servers" };
         Option<bool?> sloppy = new("--sloppy-tcp") { Description = "true: any TCP packet opens a flow; false: a SYN alone" };
+        Option<string?> timeouts = new("--timeouts") { Description = "Its own time-outs in seconds, for example tcpEstablishedS=60,udpS=10" };
         Command service = new("service", "Virtual services");
         service.Add(Show("list", "All virtual services", "v1/services", ServiceList));
         service.Add(Action("show", "One virtual service", (api, p) => Console.WriteLine(api.GetText(ServicePath(p.GetValue(id)!))), id));
-        service.Add(Action("add", "Add a virtual service", (api, p) => Change(api, p, HttpMethod.Post, "v1/services", ApiClient.Json(NewService(p.GetValue(id)!, p.GetValue(scheduler)!, p.GetValue(size), p.GetValue(pool), Flows(p)), ApiJson.Default.VirtualService)), id, scheduler, size, pool, sloppy));
-        service.Add(Action("edit", "Change a virtual service", (api, p) => Change(api, p, HttpMethod.Patch, ServicePath(p.GetValue(id)!), ApiClient.Json(new ServiceChange { Scheduler = p.GetValue(newScheduler), MaglevTableSize = p.GetValue(size), SourcePool = p.GetValue(pool), Flows = Flows(p) }, ApiJson.Default.ServiceChange)), id, newScheduler, size, pool, sloppy));
+        service.Add(Action("add", "Add a virtual service", (api, p) => Change(api, p, HttpMethod.Post, "v1/services", ApiClient.Json(NewService(p.GetValue(id)!, p.GetValue(scheduler)!, p.GetValue(size), p.GetValue(pool), Flows(p), Timeouts(p.GetValue(timeouts))), ApiJson.Default.VirtualService)), id, scheduler, size, pool, sloppy, timeouts));
+        service.Add(Action("edit", "Change a virtual service", (api, p) => Change(api, p, HttpMethod.Patch, ServicePath(p.GetValue(id)!), ApiClient.Json(new ServiceChange { Scheduler = p.GetValue(newScheduler), MaglevTableSize = p.GetValue(size), SourcePool = p.GetValue(pool), Flows = Flows(p), Timeouts = Timeouts(p.GetValue(timeouts)) }, ApiJson.Default.ServiceChange)), id, newScheduler, size, pool, sloppy, timeouts));
         service.Add(Action("delete", "Remove a virtual service", (api, p) => Change(api, p, HttpMethod.Delete, ServicePath(p.GetValue(id)!), null), id));
         return service;
 
@@ -163,10 +164,29 @@ public static class Commands
         Console.WriteLine(parsed.GetValue(s_json) ? answer : $"Generation {result.Generation}{(result.Applied ? " is in force." : $": {result.Note}")}");
     }
 
-    private static VirtualService NewService(string id, string scheduler, int? size, string? pool, FlowSettings? flows)
+    private static VirtualService NewService(string id, string scheduler, int? size, string? pool, FlowSettings? flows, ServiceTimeouts? timeouts)
     {
         (string protocol, IPEndPoint end) = ServiceEndPoint(id);
-        return new VirtualService { Protocol = protocol, Address = end.Address.ToString(), Port = end.Port, Scheduler = scheduler, MaglevTableSize = size, SourcePool = pool, Flows = flows };
+        return new VirtualService { Protocol = protocol, Address = end.Address.ToString(), Port = end.Port, Scheduler = scheduler, MaglevTableSize = size, SourcePool = pool, Flows = flows, Timeouts = timeouts };
+    }
+
+    /// <summary>Time-outs as name=seconds, by the API's names.</summary>
+    private static ServiceTimeouts? Timeouts(string? text)
+    {
+        if (text == null)
+        {
+            return null;
+        }
+
+        try
+        {
+            return JsonSerializer.Deserialize($"{{{string.Join(',', text.Split(',').Select(t => t.Split('=', 2)).Select(t => $"\"{JsonEncodedText.Encode(t[0])}\":{t.ElementAtOrDefault(1)}"))}}}", ApiJson.Default.ServiceTimeouts);
+        }
+        catch (JsonException)
+        {
+            string[] names = [.. ApiJson.Default.ServiceTimeouts.Properties.Select(p => p.Name)];
+            throw new CliException($"{text} are no time-outs; name=seconds are, separated by commas, with the names {string.Join(", ", names)}.", CliException.Usage);
+        }
     }
 
     private static (string Protocol, IPEndPoint End) ServiceEndPoint(string id)

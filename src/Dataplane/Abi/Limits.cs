@@ -39,6 +39,9 @@ public static class Limits
     /// <summary>First local port that FullNAT uses.</summary>
     public const int SourcePortMin = 1_024;
 
+    /// <summary>Different sets of time-outs over all services: a service names its set by one byte.</summary>
+    public const int FlowTimeoutsMax = 256;
+
     /// <summary>Next hops (neighbours that packets are sent to). Slot 0 is never used.</summary>
     public const int NextHopsMax = 131_072;
 

@@ -41,10 +41,10 @@ public unsafe struct EngineState
     public ushort TunnelId;
     /// <summary>Where the sweep goes on, and when it was last paid.</summary>
     public uint SweepBucket4, SweepBucket6, SweepMs;
-    /// <summary>Idle time-out by <see cref="FlowState"/>, in ms.</summary>
-    public fixed uint TimeoutMs[FlowStates.StateCount];
-    /// <summary>Next state by state and TCP flags, see <see cref="FlowStates.Fill"/>.</summary>
-    public fixed byte NextState[FlowStates.StateCount * FlowStates.FlagCount];
+    /// <summary>Idle time-out by set and <see cref="FlowState"/>, in ms.</summary>
+    public fixed uint TimeoutMs[Limits.FlowTimeoutsMax * FlowStates.StateCount];
+    /// <summary>Next state by direction, state and TCP flags, see <see cref="FlowStates.Fill"/>.</summary>
+    public fixed byte NextState[FlowStates.DirectionCount * FlowStates.TableSize];
     /// <summary>MTU of each port that has an interface.</summary>
     public fixed ushort PortMtuBytes[Limits.PortsMax];
     /// <summary>Last hops of clients by number, and flows that hold each, see <see cref="LastHops"/>.</summary>
@@ -95,16 +95,26 @@ public unsafe struct EngineState
         state->UsesLeases = view.Header->VrrpGroupsEnd != 0 ? 1u : 0;
         state->UsesVirtualMacs = view.Header->VirtualMacs != 0 ? 1u : 0;
         state->UsesHandOver = view.Header->TwoWayServers != 0 && state->WorkerCount > 1 ? 1u : 0;
-        FlowTimeouts timeouts = view.Header->Timeouts;
-        state->TimeoutMs[(int)FlowState.SynReceived] = timeouts.TcpSynReceivedMs;
-        state->TimeoutMs[(int)FlowState.Established] = timeouts.TcpEstablishedMs;
-        state->TimeoutMs[(int)FlowState.FinWait] = timeouts.TcpFinWaitMs;
-        state->TimeoutMs[(int)FlowState.Close] = timeouts.TcpCloseMs;
-        state->TimeoutMs[(int)FlowState.Udp] = timeouts.UdpMs;
+        for (int set = 0; set < view.TimeoutsCount; set++)
+        {
+            SetTimeouts(state->TimeoutMs + (set * FlowStates.StateCount), view.Timeouts[set]);
+        }
+
         for (int i = 0; i < view.InterfaceCount; i++)
         {
             state->PortMtuBytes[view.Interfaces[i].Port] = view.Interfaces[i].MtuBytes;
         }
+    }
+
+    private static void SetTimeouts(uint* timeoutMs, in FlowTimeouts timeouts)
+    {
+        timeoutMs[(int)FlowState.SynReceived] = timeouts.TcpSynReceivedMs;
+        timeoutMs[(int)FlowState.Established] = timeouts.TcpEstablishedMs;
+        timeoutMs[(int)FlowState.FinWait] = timeouts.TcpFinWaitMs;
+        timeoutMs[(int)FlowState.Close] = timeouts.TcpCloseMs;
+        timeoutMs[(int)FlowState.Udp] = timeouts.UdpMs;
+        timeoutMs[(int)FlowState.TimeWait] = timeouts.TcpTimeWaitMs;
+        timeoutMs[(int)FlowState.CloseWait] = timeouts.TcpCloseWaitMs;
     }
 
     /// <summary>Whether VIPs of a VRRP group are this director's now; those of no group (0) always are.</summary>
@@ -113,7 +123,7 @@ public unsafe struct EngineState
 
     /// <summary>Deadline of a flow that is in a state now. Rounded to <see cref="DeadlineGrainMs"/>, so that a busy flow is not written with every packet.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly uint DeadlineMs(uint state) => (NowMs + TimeoutMs[state] + DeadlineGrainMs) & ~(DeadlineGrainMs - 1);
+    public readonly uint DeadlineMs(uint timeouts, uint state) => (NowMs + TimeoutMs[(timeouts * FlowStates.StateCount) + state] + DeadlineGrainMs) & ~(DeadlineGrainMs - 1);
 
     /// <summary>Grain of a deadline in ms; a power of two. A flow lives up to this much longer than its time-out.</summary>
     public const uint DeadlineGrainMs = 256;

@@ -55,6 +55,8 @@ public sealed class SnapshotTests
     {
         { "member", SnapshotFault.Member }, { "maglev", SnapshotFault.Maglev }, { "service", SnapshotFault.Service }, { "nextHop", SnapshotFault.Server }, { "port", SnapshotFault.Interface },
         { "key", SnapshotFault.ServiceKey }, { "interface", SnapshotFault.NextHop }, { "macGroup", SnapshotFault.VirtualMac }, { "macPort", SnapshotFault.VirtualMac }, { "mac", SnapshotFault.VirtualMac },
+        { "flags", SnapshotFault.Service }, { "noTimeouts", SnapshotFault.Size }, { "manyTimeouts", SnapshotFault.Size }, { "timeout0", SnapshotFault.Timeouts }, { "timeoutLong", SnapshotFault.Timeouts },
+        { "timeoutsOfService", SnapshotFault.Timeouts }, { "timeoutsOfServer", SnapshotFault.Timeouts },
     };
 
     /// <summary>A content that is wrong in itself, with a right checksum: what a faulty compiler could publish.</summary>
@@ -74,6 +76,13 @@ public sealed class SnapshotTests
             case "macGroup": content.VirtualMacs.Add(new VirtualMacEntry { Key = VirtualMacEntry.MakeKey(VirtualMacEntry.MakeMac(7, false), 0, 0), VrrpGroup = 1 }); break; // there is no group
             case "macPort": new ContentBuilder().VirtualMac(1, 7, port: 3).Content.VirtualMacs.ForEach(content.VirtualMacs.Add); content.VrrpGroupsEnd = 2; break;
             case "mac": content.VirtualMacs.Add(new VirtualMacEntry { Key = VirtualMacEntry.MakeKey(0x0100_0000_0002, 0, 0), VrrpGroup = 1 }); content.VrrpGroupsEnd = 2; break;
+            case "flags": CollectionsMarshal.AsSpan(content.Services)[1].Flags = (ServiceFlags)((int)ServiceFlags.All + 1); break;
+            case "noTimeouts": content.Timeouts.Clear(); break;
+            case "manyTimeouts": content.Timeouts.AddRange(Enumerable.Repeat(FlowTimeouts.Default, Limits.FlowTimeoutsMax)); break;
+            case "timeout0": CollectionsMarshal.AsSpan(content.Timeouts)[0].TcpTimeWaitMs = 0; break;
+            case "timeoutLong": CollectionsMarshal.AsSpan(content.Timeouts)[0].UdpMs = FlowTimeouts.MaxMs + 1; break;
+            case "timeoutsOfService": CollectionsMarshal.AsSpan(content.Services)[1].Timeouts = 1; break;
+            case "timeoutsOfServer": CollectionsMarshal.AsSpan(content.Servers)[1].Timeouts = 1; break;
             default: CollectionsMarshal.AsSpan(content.NextHops)[1].Interface = 1; break;
         }
 

@@ -5,36 +5,85 @@ namespace Forwarder.Unit.Tests.Engine;
 
 public sealed class FlowStatesTests
 {
-    [Theory]
-    [InlineData(FlowState.None, Wire.Syn, FlowState.SynReceived)]
-    [InlineData(FlowState.None, Wire.Ack, FlowState.Established)]
-    [InlineData(FlowState.SynReceived, Wire.Syn, FlowState.SynReceived)]
-    [InlineData(FlowState.SynReceived, Wire.Ack, FlowState.Established)]
-    [InlineData(FlowState.SynReceived, Wire.Rst, FlowState.Close)]
-    [InlineData(FlowState.Established, Wire.Syn, FlowState.Established)]
-    [InlineData(FlowState.Established, Wire.Fin | Wire.Ack, FlowState.FinWait)]
-    [InlineData(FlowState.Established, Wire.Rst | Wire.Ack, FlowState.Close)]
-    [InlineData(FlowState.FinWait, Wire.Ack, FlowState.FinWait)]
-    [InlineData(FlowState.FinWait, Wire.Syn, FlowState.SynReceived)]
-    [InlineData(FlowState.Close, Wire.Ack, FlowState.Close)]
-    [InlineData(FlowState.Close, Wire.Fin, FlowState.Close)]
-    [InlineData(FlowState.Close, Wire.Syn, FlowState.SynReceived)]
-    [InlineData(FlowState.Udp, 0, FlowState.Udp)]
-    public void FollowTheClientsHalf(FlowState before, byte flags, FlowState after) => Assert.Equal(after, FlowStates.Next(before, flags));
+    private const byte SynAck = Wire.Syn | Wire.Ack, FinAck = Wire.Fin | Wire.Ack, RstAck = Wire.Rst | Wire.Ack;
 
-    /// <summary>None stands where a SYN opens a new flow on the port of a closed one.</summary>
-    [Fact]
-    public unsafe void TheTableSaysTheSame()
+    /// <summary>A life of a flow: who sends what, and the state after it. "new" stands where a SYN opens another flow on the port.</summary>
+    [Theory]
+    [InlineData("SYN SynReceived, SYN SynReceived, ACK Established, SYN Established, ACK Established, FIN FinWait, ACK FinWait, FIN FinWait, SYN new")]
+    [InlineData("ACK Established, RST Close, ACK Close, FIN Close, RST Close, SYN new")]
+    [InlineData("SYN SynReceived, RST Close")]
+    [InlineData("FIN FinWait, RST Close")]
+    [InlineData("RST Close, SYN new")]
+    [InlineData("none Close, SYN new")]
+    [InlineData("SYN SynReceived, none SynReceived, ACK Established, none Established")]
+    public void WhereTheClientAloneIsHeard(string life) => Live(life, twoWay: false);
+
+    /// <summary>As above; what the server sends begins with "s:".</summary>
+    [Theory]
+    [InlineData("SYN SynReceived, s:SYN SynReceived, ACK Established, FIN CloseWait, s:ACK CloseWait, SYN SynReceived")]
+    [InlineData("SYN SynReceived, s:SYN SynReceived, ACK Established, FIN CloseWait, s:FIN TimeWait, ACK TimeWait, s:RST TimeWait, SYN new")]
+    [InlineData("ACK Established, s:FIN FinWait, ACK FinWait, s:FIN FinWait, FIN TimeWait, FIN TimeWait, s:FIN TimeWait, s:ACK TimeWait, SYN new")]
+    [InlineData("ACK Established, s:FIN FinWait, SYN SynReceived")]
+    [InlineData("ACK Established, s:SYN Established, s:RST Close, s:SYN Close, s:FIN Close, SYN new")]
+    [InlineData("ACK Established, RST Close, s:ACK Close")]
+    [InlineData("SYN SynReceived, s:ACK SynReceived, s:FIN TimeWait, RST Close")]
+    [InlineData("SYN SynReceived, FIN TimeWait, SYN new")]
+    [InlineData("SYN SynReceived, s:RST Close, SYN new")]
+    [InlineData("ACK Established, s:none Established, FIN CloseWait, FIN CloseWait, s:RST Close")]
+    public void WhereBothSidesAreHeard(string life) => Live(life, twoWay: true);
+
+    [Theory]
+    [InlineData(FlowStates.ClientAlone)]
+    [InlineData(FlowStates.Client)]
+    [InlineData(FlowStates.Server)]
+    public void UdpStaysAsItIs(int direction)
     {
-        byte* table = stackalloc byte[FlowStates.StateCount * FlowStates.FlagCount];
-        FlowStates.Fill(table);
-        for (int state = 0; state < FlowStates.StateCount; state++)
+        for (int flags = 0; flags < FlowStates.FlagCount; flags++)
         {
-            for (int flags = 0; flags < 256; flags++)
-            {
-                bool again = (flags & Wire.Syn) != 0 && (FlowState)state is (FlowState.FinWait or FlowState.Close);
-                Assert.Equal(again ? (byte)0 : (byte)FlowStates.Next((FlowState)state, (byte)flags), table[(state * FlowStates.FlagCount) + (flags & FlowStates.FlagMask)]);
-            }
+            Assert.Equal(FlowState.Udp, Next(direction, FlowState.Udp, (byte)flags));
         }
+
+        Assert.Equal(FlowState.Udp, FlowStates.First(Wire.Udp, 0));
+    }
+
+    /// <summary>As IPVS counts (tcp_state_active_table; UDP is never active).</summary>
+    [Fact]
+    public void ActiveIsWhatIpvsCountsAsActive() =>
+        Assert.Equal([FlowState.SynReceived, FlowState.Established], Enum.GetValues<FlowState>().Where(s => FlowStates.IsActive((uint)s)));
+
+    [Fact]
+    public void EachStateHasItsPlaceInTheTables() => Assert.All(Enum.GetValues<FlowState>(), s => Assert.InRange((int)s, 0, FlowStates.StateCount - 1));
+
+    private static void Live(string life, bool twoWay)
+    {
+        FlowState state = FlowState.None;
+        foreach (string[] step in life.Split(", ").Select(s => s.Split(' ')))
+        {
+            bool server = step[0].StartsWith("s:", StringComparison.Ordinal);
+            foreach (byte flags in FlagsOf(step[0][(server ? 2 : 0)..]))
+            {
+                FlowState next = state == FlowState.None ? FlowStates.First(Wire.Tcp, flags) : Next(server ? FlowStates.Server : twoWay ? FlowStates.Client : FlowStates.ClientAlone, state, flags);
+                Assert.True((step[1] == "new" ? FlowState.None : Enum.Parse<FlowState>(step[1])) == next, $"{step[0]} ({flags:x2}) after {state}: {next}, not {step[1]}");
+            }
+
+            state = step[1] == "new" ? FlowState.None : Enum.Parse<FlowState>(step[1]);
+        }
+    }
+
+    /// <summary>With and without ACK; what decides first goes before the rest; PSH and URG do not count.</summary>
+    private static byte[] FlagsOf(string name) => name switch
+    {
+        "SYN" => [Wire.Syn, SynAck, Wire.Syn | Wire.Fin],
+        "FIN" => [Wire.Fin, FinAck],
+        "RST" => [Wire.Rst, RstAck, Wire.Rst | Wire.Syn, Wire.Rst | FinAck],
+        "ACK" => [Wire.Ack],
+        _ => [0],
+    };
+
+    private static unsafe FlowState Next(int direction, FlowState state, byte flags)
+    {
+        byte* table = stackalloc byte[FlowStates.DirectionCount * FlowStates.TableSize];
+        FlowStates.Fill(table);
+        return (FlowState)table[(direction * FlowStates.TableSize) + ((int)state * FlowStates.FlagCount) + (flags & FlowStates.FlagMask)];
     }
 }

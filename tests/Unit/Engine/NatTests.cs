@@ -254,7 +254,7 @@ public sealed unsafe class NatTests : IDisposable
     }
 
     [Theory]
-    [InlineData(Wire.Fin | Wire.Ack, FlowState.FinWait)]
+    [InlineData(Wire.Fin | Wire.Ack, FlowState.TimeWait)]
     [InlineData(Wire.Rst, FlowState.Close)]
     [InlineData(Wire.Syn | Wire.Ack, FlowState.SynReceived)]
     [InlineData(Wire.Ack, FlowState.SynReceived)]
@@ -264,6 +264,41 @@ public sealed unsafe class NatTests : IDisposable
         FromClient(Request(false, Wire.Tcp, tcpFlags: Wire.Syn));
         FromServer(Answer(false, Wire.Tcp, tcpFlags: flags));
         Assert.Equal(expected, (FlowState)FlowValue.State(*(ulong*)_rig.Burst->Flow[0]));
+    }
+
+    /// <summary>A connection from SYN to the last ACK; each state with its own time-out. Then its port again: a new flow.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void BothSidesMoveTheState(bool v6)
+    {
+        Service(v6, Wire.Tcp);
+        (bool Server, byte Flags, FlowState State, uint TimeoutMs)[] life =
+        [
+            (false, Wire.Syn, FlowState.SynReceived, 60_000), (true, Wire.Syn | Wire.Ack, FlowState.SynReceived, 60_000), (false, Wire.Ack, FlowState.Established, 900_000),
+            (false, Wire.Fin | Wire.Ack, FlowState.CloseWait, 60_000), (true, Wire.Ack, FlowState.CloseWait, 60_000), (true, Wire.Fin | Wire.Ack, FlowState.TimeWait, 120_000), (false, Wire.Ack, FlowState.TimeWait, 120_000),
+        ];
+        foreach ((bool server, byte flags, FlowState expected, uint timeoutMs) in life)
+        {
+            _rig.State->NowMs += 30_000;
+            if (server)
+            {
+                FromServer(Answer(v6, Wire.Tcp, tcpFlags: flags));
+            }
+            else
+            {
+                FromClient(Request(v6, Wire.Tcp, tcpFlags: flags));
+            }
+
+            ulong value = *(ulong*)_rig.Burst->Flow[0];
+            Assert.Equal(expected, (FlowState)FlowValue.State(value));
+            Assert.InRange(FlowValue.RemainingMs(value, _rig.State->NowMs), timeoutMs, timeoutMs + EngineState.DeadlineGrainMs);
+        }
+
+        Assert.Equal((0u, 1u, 1UL), (_rig.State->Servers[1].ActiveConnections, _rig.State->Servers[1].InactiveConnections, _rig.Counters.FlowsCreated));
+        FromClient(Request(v6, Wire.Tcp, tcpFlags: Wire.Syn));
+        Assert.Equal((1u, 0u, 2UL), (_rig.State->Servers[1].ActiveConnections, _rig.State->Servers[1].InactiveConnections, _rig.Counters.FlowsCreated));
+        Assert.Equal(1UL, _rig.Counters.FlowsReused);
     }
 
     [Fact]

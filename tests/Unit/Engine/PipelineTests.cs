@@ -155,7 +155,7 @@ public sealed unsafe class PipelineTests : IDisposable
             RunOne(Frames.L4("172.16.0.9", port, Vip, 80, tcpFlags: Wire.Syn));
         }
 
-        uint before = _rig.State->Servers[2].InactiveConnections;
+        uint before = _rig.State->Servers[2].ActiveConnections;
         ServerEntry entry = _content.Content.Servers[2];
         entry.Incarnation++;
         _content.Content.Servers[2] = entry;
@@ -329,6 +329,32 @@ public sealed unsafe class PipelineTests : IDisposable
         Assert.Equal((0u, 0u), (Active(), Inactive()));
         Assert.Equal(0u, _rig.State->Flows4.Count);
         Assert.Equal(90UL, _rig.Counters.FlowsExpired);
+    }
+
+    /// <summary>Services and their servers have the time-outs of their set; a new snapshot gives others to flows that go on.</summary>
+    [Fact]
+    public void EachServiceHasItsTimeouts()
+    {
+        ushort lan = _content.Interface(0, 0, "172.16.58.2");
+        _content.Service(Vip, 80, Wire.Tcp, Scheduler.Wlc, 251, (lan, "172.16.58.7", 1));
+        int other = _content.Service(Vip, 81, Wire.Tcp, Scheduler.Wlc, 251, (lan, "172.16.58.7", 1));
+        FlowTimeouts set = FlowTimeouts.Default;
+        (set.TcpSynReceivedMs, set.TcpEstablishedMs) = (5_000, 7_000);
+        _content.Content.Timeouts.Add(set);
+        CollectionsMarshal.AsSpan(_content.Content.Services)[other].Timeouts = 1;
+        CollectionsMarshal.AsSpan(_content.Content.Servers)[2].Timeouts = 1;
+        Publish();
+        Assert.Equal([60_000u, 900_000u, 5_000u, 7_000u], [Remaining(80, Wire.Syn), Remaining(80, Wire.Ack), Remaining(81, Wire.Syn), Remaining(81, Wire.Ack)]);
+        CollectionsMarshal.AsSpan(_content.Content.Timeouts)[1].TcpEstablishedMs = 9_000;
+        Publish();
+        Assert.Equal([900_000u, 9_000u], [Remaining(80, Wire.Ack), Remaining(81, Wire.Ack)]);
+
+        uint Remaining(int port, byte flags)
+        {
+            RunOne(Frames.L4("172.16.0.9", 5, Vip, port, tcpFlags: flags));
+            uint ms = FlowValue.RemainingMs(*(ulong*)_rig.Burst->Flow[0], _rig.State->NowMs);
+            return ms - (ms % 1_000);   // the grain, which is below a second
+        }
     }
 
     [Fact]

@@ -71,7 +71,7 @@ public sealed class Connections(SnapshotCompiler compiler, DataplaneSupervisor s
     private static ConnectionView View(FlowRecord flow, ServiceKey key, IPAddress client, IPEndPoint? server) => new()
     {
         Protocol = key.Protocol == 6 ? "tcp" : "udp",
-        State = flow.State switch { FlowState.SynReceived => "SYN_RECV", FlowState.Established => "ESTABLISHED", FlowState.FinWait => "FIN_WAIT", FlowState.Close => "CLOSE", _ => "UDP" },
+        State = flow.State switch { FlowState.SynReceived => "SYN_RECV", FlowState.Established => "ESTABLISHED", FlowState.FinWait => "FIN_WAIT", FlowState.CloseWait => "CLOSE_WAIT", FlowState.TimeWait => "TIME_WAIT", FlowState.Close => "CLOSE", _ => "UDP" },
         Client = new IPEndPoint(client, (ushort)IPAddress.NetworkToHostOrder((short)flow.ClientPort)).ToString(),
         Virtual = new IPEndPoint(key.Address, key.Port).ToString(),
         Server = server == null ? "(removed)" : server.ToString(),

@@ -71,7 +71,8 @@ public sealed class SnapshotCompiler
 
         TableCache.Build(added.Select(s => _compiled[s].Table));
         SnapshotContent content = Cleared();
-        content.Timeouts = model.Timeouts;
+        Dictionary<FlowTimeouts, byte> timeouts = [];
+        byte ofDirector = SetOf(ModelBuilder.Timeouts(model.Timeouts), timeouts, content);
         Dictionary<IPAddress, ushort> governed = Governed(model);
         content.VrrpGroupsEnd = governed.Count == 0 ? 0 : governed.Values.Max() + 1u;
         AddInterfaces(model, content);
@@ -87,7 +88,8 @@ public sealed class SnapshotCompiler
         content.MaglevTables.EnsureCapacity(model.Services.Count);
         foreach (ServiceModel service in model.Services)
         {
-            AddService(service, _compiled[service], FlagsOf(service.Flows?.Over(model.Flows) ?? model.Flows), governed.GetValueOrDefault(service.Key.Address), service.UsesSourcePool ? pools[(model.PoolOf(service)!.Name, _compiled[service].Entry.IpVersion)] : default, content);
+            ServiceRules rules = new(FlagsOf(service.Flows?.Over(model.Flows) ?? model.Flows), service.Timeouts == null ? ofDirector : SetOf(model.TimeoutsOf(service), timeouts, content));
+            AddService(service, _compiled[service], rules, governed.GetValueOrDefault(service.Key.Address), service.UsesSourcePool ? pools[(model.PoolOf(service)!.Name, _compiled[service].Entry.IpVersion)] : default, content);
         }
 
         _nextHops.SetWatched(model.VrrpGroups.SelectMany(g => g.PeerHops).Concat(model.VrrpTracks.Where(t => t.Address != null).Select(t => (t.Interface, t.Address!))));
@@ -228,6 +230,7 @@ public sealed class SnapshotCompiler
         _content.Sources.Add(default);
         _content.PoolMembers.Clear();
         _content.VirtualMacs.Clear();
+        _content.Timeouts.Clear();
         _content.MaglevTables.Clear();
         return _content;
     }
@@ -313,7 +316,7 @@ public sealed class SnapshotCompiler
         };
     }
 
-    private static void AddService(ServiceModel model, CompiledService service, ServiceFlags flags, ushort vrrpGroup, (uint First, uint Count) pool, SnapshotContent content)
+    private static void AddService(ServiceModel model, CompiledService service, ServiceRules rules, ushort vrrpGroup, (uint First, uint Count) pool, SnapshotContent content)
     {
         ServiceEntry entry = service.Entry;
         if (entry.IpVersion == 4)
@@ -327,25 +330,43 @@ public sealed class SnapshotCompiler
 
         entry.MembersFirst = (uint)content.Members.Count;
         entry.VrrpGroup = vrrpGroup;
-        entry.Flags = flags;
+        entry.Flags = rules.Flags;
+        entry.Timeouts = rules.Timeouts;
         (entry.PoolFirst, entry.PoolCount) = pool;
         content.Services.Put(service.Slot, entry);
         content.Members.AddRange(service.ServerSlots.AsSpan());
-        AddServers(model, service, content);
+        AddServers(model, service, rules, content);
         if (service.Table.Entries is { Length: > 0 } table)
         {
             content.MaglevTables.Add(service.Slot, table);
         }
     }
 
+    /// <summary>What a service has from the director's settings as well as its own: it changes without the service.</summary>
+    private readonly record struct ServiceRules(ServiceFlags Flags, byte Timeouts);
+
+    /// <summary>Number of a set of time-outs in the content; the model has no more than there are numbers.</summary>
+    private static byte SetOf(FlowTimeouts wanted, Dictionary<FlowTimeouts, byte> sets, SnapshotContent content)
+    {
+        if (!sets.TryGetValue(wanted, out byte number))
+        {
+            number = checked((byte)content.Timeouts.Count);
+            sets.Add(wanted, number);
+            content.Timeouts.Add(wanted);
+        }
+
+        return number;
+    }
+
     private static ServiceFlags FlagsOf(FlowSettings flows) => flows.SloppyTcp == false ? ServiceFlags.SynOnly : ServiceFlags.None;
 
-    private static void AddServers(ServiceModel model, CompiledService service, SnapshotContent content)
+    private static void AddServers(ServiceModel model, CompiledService service, ServiceRules rules, SnapshotContent content)
     {
         int target = 0;
         for (int i = 0; i < service.Servers.Length; i++)
         {
             ServerEntry server = service.Servers[i];
+            server.Timeouts = rules.Timeouts;
             if (server.Method != ForwardingMethod.DirectRouting)
             {
                 server.Target = (uint)content.Targets.Count;

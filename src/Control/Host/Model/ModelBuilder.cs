@@ -9,7 +9,7 @@ namespace Forwarder.Control;
 /// <summary>Checks a desired state: all of it or nothing. Errors name the field by JSON pointer and say what is allowed.</summary>
 public static class ModelBuilder
 {
-    private const int TimeoutMaxS = 86_400, NameCharsMax = 15, DeviceCharsMax = Limits.NameBytesMax * 4, CpuMax = 1_023, MemoryMiBMax = 1 << 20, MbufsMax = 1 << 26;
+    private const int TimeoutMaxS = (int)(FlowTimeouts.MaxMs / 1_000), NameCharsMax = 15, DeviceCharsMax = Limits.NameBytesMax * 4, CpuMax = 1_023, MemoryMiBMax = 1 << 20, MbufsMax = 1 << 26;
     private const int MtuBytesMin = 576, Ipv6MtuMin = 1_280, MtuBytesMax = 9_600, DescriptorsMin = 64, DescriptorsMax = 32_768;
 
     // Own addresses and VIPs share a table, and each virtual service may have a VIP of its own.
@@ -24,7 +24,7 @@ public static class ModelBuilder
         known.Begin(state);
         CheckDataplane(state.Dataplane);
         List<InterfaceModel> interfaces = Interfaces(state);
-        FlowTimeouts timeouts = Timeouts(state.Timeouts);
+        CheckTimeouts(state.Timeouts, "/timeouts");
         Demand(state.Services.Count < Limits.ServicesMax, "/services", $"{state.Services.Count} virtual services; at most {Limits.ServicesMax - 1} are allowed.");
         List<ServiceModel> services = new(state.Services.Count);
         int servers = 0;
@@ -48,12 +48,13 @@ public static class ModelBuilder
         Demand(servers < Limits.ServersMax, "/services", $"{servers} real servers; at most {Limits.ServersMax - 1} are allowed.");
         CheckNat(services);
         IReadOnlyList<VrrpTrackModel> tracks = VrrpTrackBuilder.Tracks(state, interfaces);
-        DirectorModel model = new(interfaces, timeouts, services, VrrpModelBuilder.Groups(state, interfaces, tracks))
+        DirectorModel model = new(interfaces, state.Timeouts, services, VrrpModelBuilder.Groups(state, interfaces, tracks))
         {
             VrrpTracks = tracks,
             SourcePools = SourcePoolBuilder.Pools(state, interfaces, services), SourceAddressesMax = state.Dataplane.SourceAddresses, Flows = state.Flows,
         };
         SourcePoolBuilder.Check(model);
+        Demand(TimeoutSets(model) <= Limits.FlowTimeoutsMax, "/services", $"More than {Limits.FlowTimeoutsMax} different sets of time-outs; give more services the same ones.");
         return model;
     }
 
@@ -93,6 +94,7 @@ public static class ModelBuilder
         int size = service.MaglevTableSize ?? Limits.MaglevTableSizeDefault;
         Demand(size is >= Limits.MaglevTableSizeMin and <= Limits.MaglevTableSizeMax && MaglevTable.IsPrime(size), $"{at}/maglevTableSize", $"{size} is not allowed: it must be a prime from {Limits.MaglevTableSizeMin} to {Limits.MaglevTableSizeMax}, for example 65537.");
         Demand(service.Servers.Count <= Limits.ServersPerServiceMax && service.Servers.Count < size, $"{at}/servers", $"{service.Servers.Count} real servers; a service has at most {Limits.ServersPerServiceMax}, and fewer than its Maglev table has entries ({size}).");
+        CheckTimeouts((service.Timeouts ?? new ServiceTimeouts()).Over(new TimeoutSettings()), $"{at}/timeouts");
         HashSet<(IPAddress, int)> seen = [];
         List<ServerModel> servers = new(service.Servers.Count);
         for (int i = 0; i < service.Servers.Count; i++)
@@ -102,7 +104,7 @@ public static class ModelBuilder
             servers.Add(server);
         }
 
-        return new ServiceModel(new ServiceKey(protocol, vip, service.Port), SchedulerOf(service.Scheduler, $"{at}/scheduler"), size, servers, service.SourcePool) { Flows = service.Flows };
+        return new ServiceModel(new ServiceKey(protocol, vip, service.Port), SchedulerOf(service.Scheduler, $"{at}/scheduler"), size, servers, service.SourcePool) { Flows = service.Flows, Timeouts = service.Timeouts };
     }
 
     /// <summary>Scheduler by its name in the API.</summary>
@@ -267,19 +269,35 @@ public static class ModelBuilder
 
     private static string DeviceName(PortSettings port) => port.Device.Split(',')[0];
 
-    private static FlowTimeouts Timeouts(TimeoutSettings t) => new()
+    /// <summary>Time-outs, found good before, as the dataplane has them.</summary>
+    internal static FlowTimeouts Timeouts(TimeoutSettings t) => new()
     {
-        TcpSynReceivedMs = Ms(t.TcpSynReceivedS, "tcpSynReceivedS"),
-        TcpEstablishedMs = Ms(t.TcpEstablishedS, "tcpEstablishedS"),
-        TcpFinWaitMs = Ms(t.TcpFinWaitS, "tcpFinWaitS"),
-        TcpCloseMs = Ms(t.TcpCloseS, "tcpCloseS"),
-        UdpMs = Ms(t.UdpS, "udpS"),
+        TcpSynReceivedMs = (uint)t.TcpSynReceivedS * 1_000,
+        TcpEstablishedMs = (uint)t.TcpEstablishedS * 1_000,
+        TcpFinWaitMs = (uint)t.TcpFinWaitS * 1_000,
+        TcpCloseWaitMs = (uint)t.TcpCloseWaitS * 1_000,
+        TcpTimeWaitMs = (uint)t.TcpTimeWaitS * 1_000,
+        TcpCloseMs = (uint)t.TcpCloseS * 1_000,
+        UdpMs = (uint)t.UdpS * 1_000,
     };
 
-    private static uint Ms(int seconds, string name)
+    /// <summary>Sets that the snapshot needs: the director's and those of services that have others.</summary>
+    private static int TimeoutSets(DirectorModel model)
     {
-        Demand(seconds is >= 1 and <= TimeoutMaxS, $"/timeouts/{name}", $"{seconds} is out of range; allowed are 1 to {TimeoutMaxS} seconds.");
-        return (uint)seconds * 1_000;
+        HashSet<FlowTimeouts> sets = [Timeouts(model.Timeouts)];
+        sets.UnionWith(model.Services.Where(s => s.Timeouts != null).Select(model.TimeoutsOf));
+        return sets.Count;
+    }
+
+    private static void CheckTimeouts(TimeoutSettings t, string at) => CheckTimeouts(
+        at, (t.TcpSynReceivedS, "tcpSynReceivedS"), (t.TcpEstablishedS, "tcpEstablishedS"), (t.TcpFinWaitS, "tcpFinWaitS"), (t.TcpCloseWaitS, "tcpCloseWaitS"), (t.TcpTimeWaitS, "tcpTimeWaitS"), (t.TcpCloseS, "tcpCloseS"), (t.UdpS, "udpS"));
+
+    private static void CheckTimeouts(string at, params ReadOnlySpan<(int Seconds, string Name)> timeouts)
+    {
+        foreach ((int seconds, string name) in timeouts)
+        {
+            Demand(seconds is >= 1 and <= TimeoutMaxS, $"{at}/{name}", $"{seconds} is out of range; allowed are 1 to {TimeoutMaxS} seconds.");
+        }
     }
 
     internal static bool IsName(string name) => name.Length is > 0 and <= NameCharsMax && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');

@@ -62,6 +62,9 @@ public sealed record ServiceModel(ServiceKey Key, Scheduler Scheduler, int Magle
     /// <summary>How its flows begin and end, where it differs from the director's settings.</summary>
     public FlowSettings? Flows { get; init; }
 
+    /// <summary>Time-outs of its flows, where they differ from the director's.</summary>
+    public ServiceTimeouts? Timeouts { get; init; }
+
     /// <summary>Whether it needs a pool.</summary>
     public bool UsesSourcePool { get; } = Servers.Any(s => s.Method == ForwardingMethod.FullNat);
 }
@@ -71,10 +74,10 @@ public sealed record SourcePoolModel(string Name, IReadOnlyList<IPAddress> Addre
 
 /// <summary>The whole desired state, validated.</summary>
 /// <param name="Interfaces">Interfaces, in the state's order.</param>
-/// <param name="Timeouts">Time-outs.</param>
+/// <param name="Timeouts">Time-outs, where a service has no others.</param>
 /// <param name="Services">Virtual services, in the state's order.</param>
 /// <param name="VrrpGroups">VRRP groups, in the state's order.</param>
-public sealed record DirectorModel(IReadOnlyList<InterfaceModel> Interfaces, FlowTimeouts Timeouts, IReadOnlyList<ServiceModel> Services, IReadOnlyList<VrrpGroupModel> VrrpGroups)
+public sealed record DirectorModel(IReadOnlyList<InterfaceModel> Interfaces, TimeoutSettings Timeouts, IReadOnlyList<ServiceModel> Services, IReadOnlyList<VrrpGroupModel> VrrpGroups)
 {
     /// <summary>What VRRP groups may track, in the state's order.</summary>
     public IReadOnlyList<VrrpTrackModel> VrrpTracks { get; init; } = [];
@@ -92,6 +95,9 @@ public sealed record DirectorModel(IReadOnlyList<InterfaceModel> Interfaces, Flo
     public SourcePoolModel? PoolOf(ServiceModel service) => service.SourcePool == null
         ? SourcePools.Count == 1 ? SourcePools[0] : null
         : SourcePools.FirstOrDefault(p => p.Name == service.SourcePool);
+
+    /// <summary>Time-outs of a service as the dataplane has them.</summary>
+    public FlowTimeouts TimeoutsOf(ServiceModel service) => ModelBuilder.Timeouts(service.Timeouts?.Over(Timeouts) ?? Timeouts);
 
     /// <summary>Index of the service with this id, or -1.</summary>
     public int Find(string id)

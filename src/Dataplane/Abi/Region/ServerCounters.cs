@@ -13,9 +13,9 @@ public struct ServerCounters
     public ulong Packets, Bytes;
     /// <summary>Flows ever given to the server (wraps at 2^32; control widens it).</summary>
     public uint Connections;
-    /// <summary>Flows in ESTABLISHED (TCP) or alive (UDP): IPVS's ActiveConn.</summary>
+    /// <summary>Flows in SYN_RECV or ESTABLISHED: IPVS's ActiveConn.</summary>
     public uint ActiveConnections;
-    /// <summary>Other flows still in the table: IPVS's InActConn.</summary>
+    /// <summary>Other flows in the table, all of UDP among them: IPVS's InActConn.</summary>
     public uint InactiveConnections;
     /// <summary>Incarnation of the slot that the two counts above belong to; those of another incarnation count as 0.</summary>
     public uint Incarnation;

@@ -35,4 +35,6 @@ public enum SectionId
     PoolMembers = 14,
     /// <summary>Hash table of <see cref="VirtualMacEntry"/>.</summary>
     VirtualMacs = 15,
+    /// <summary><see cref="FlowTimeouts"/> by <see cref="ServiceEntry.Timeouts"/>.</summary>
+    Timeouts = 16,
 }

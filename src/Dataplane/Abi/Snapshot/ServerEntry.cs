@@ -22,14 +22,19 @@ public struct ServerEntry
     public ForwardingMethod Method;
     /// <summary>Index of the egress port.</summary>
     public byte Port;
+    /// <summary>1 if the director sees what the server answers (NAT, FullNAT), else 0.</summary>
+    public readonly uint IsTwoWay => Method is ForwardingMethod.Nat or ForwardingMethod.FullNat ? 1u : 0u;
     /// <summary>Weight; 0 = no new flows.</summary>
     public ushort Weight;
     /// <summary>Largest IP packet that reaches the server, in bytes: MTU of the egress interface, less the outer header of a tunnel.</summary>
     public ushort MtuBytes;
     /// <summary>Entry in <see cref="SectionId.Targets"/>; 0 with direct routing.</summary>
     public uint Target;
+    /// <summary>Time-outs of its service, see <see cref="ServiceEntry.Timeouts"/>: here they cost no further line.</summary>
+    public byte Timeouts;
     /// <summary>Padding.</summary>
-    public uint Reserved;
+    public byte Reserved;
+    public ushort Reserved1;
     /// <summary>Padding.</summary>
     public ulong Reserved2;
 }

@@ -34,8 +34,10 @@ public struct ServiceEntry
     public byte TwoWay;
     /// <summary>Rules of its flows.</summary>
     public ServiceFlags Flags;
+    /// <summary>Set of time-outs in <see cref="SectionId.Timeouts"/>.</summary>
+    public byte Timeouts;
     /// <summary>Padding.</summary>
-    public ushort Reserved2;
+    public byte Reserved2;
     /// <summary>Source addresses of its FullNAT servers: first entry in <see cref="SectionId.PoolMembers"/>, and how many.</summary>
     public uint PoolFirst, PoolCount;
     /// <summary>VIP; an IPv4 address is in the low four bytes of <see cref="VipHigh"/> as they lie in memory.</summary>

@@ -3,8 +3,8 @@ namespace Forwarder.Abi;
 /// <summary>What goes into a snapshot, before it is laid out by <see cref="SnapshotWriter"/>. Slot-indexed lists start with the unused slot 0.</summary>
 public sealed class SnapshotContent
 {
-    /// <summary>Default time-outs.</summary>
-    public FlowTimeouts Timeouts { get; set; } = FlowTimeouts.Default;
+    /// <summary>Sets of time-outs, by the number that services and servers have of them.</summary>
+    public List<FlowTimeouts> Timeouts { get; } = [FlowTimeouts.Default];
 
     /// <summary>One more than the highest VRRP group in use, 0 = none.</summary>
     public uint VrrpGroupsEnd { get; set; }

@@ -41,4 +41,6 @@ public enum SnapshotFault : uint
     Source = 17,
     /// <summary>A virtual MAC address is none of a virtual router, or its port or group does not exist.</summary>
     VirtualMac = 18,
+    /// <summary>A set of time-outs is out of range, or that of a service or server is not there.</summary>
+    Timeouts = 19,
 }

@@ -10,9 +10,9 @@ public struct SnapshotHeader
     /// <summary>"FWDSNAP1" as a little-endian number.</summary>
     public const ulong MagicValue = 0x3150_414E_5344_5746;
     /// <summary>Version of the layout below; raised with each change.</summary>
-    public const uint CurrentVersion = 6;
+    public const uint CurrentVersion = 7;
     /// <summary>Arrays in a snapshot: one per <see cref="SectionId"/>.</summary>
-    public const int SectionCount = 16;
+    public const int SectionCount = 17;
 
     /// <summary><see cref="MagicValue"/>.</summary>
     public ulong Magic;
@@ -26,8 +26,6 @@ public struct SnapshotHeader
     public ulong Generation;
     /// <summary>XXH3-64 over the whole snapshot with this field 0.</summary>
     public ulong Checksum;
-    /// <summary>Default time-outs, see <see cref="Abi.FlowTimeouts"/>.</summary>
-    public FlowTimeouts Timeouts;
     /// <summary>VRRP groups that VIPs belong to are below this number; 0 = no VIP belongs to a group.</summary>
     public uint VrrpGroupsEnd;
     /// <summary>Servers behind NAT and source addresses of FullNAT; 0 = workers have nothing to hand over to each other.</summary>

@@ -16,6 +16,7 @@ public static unsafe class SnapshotVerifier
         InterfaceEntry.SizeBytes, LocalAddress4Entry.SizeBytes, LocalAddress6Entry.SizeBytes, ServiceKey4Entry.SizeBytes,
         ServiceKey6Entry.SizeBytes, ServiceEntry.SizeBytes, sizeof(uint), ServerEntry.SizeBytes, NextHopEntry.SizeBytes, sizeof(ushort),
         TargetEntry.SizeBytes, ServerKey4Entry.SizeBytes, ServerKey6Entry.SizeBytes, SourceEntry.SizeBytes, sizeof(ushort), VirtualMacEntry.SizeBytes,
+        FlowTimeouts.SizeBytes,
     ];
 
     /// <summary>Bytes of an entry of a section.</summary>
@@ -95,7 +96,8 @@ public static unsafe class SnapshotVerifier
         fault = fault != SnapshotFault.None ? fault : VerifyTargets(view, out index);
         fault = fault != SnapshotFault.None ? fault : VerifyServerKeys(view, out index);
         fault = fault != SnapshotFault.None ? fault : VerifySources(view, out index);
-        return fault != SnapshotFault.None ? fault : VerifyVirtualMacs(view, portCount, out index);
+        fault = fault != SnapshotFault.None ? fault : VerifyVirtualMacs(view, portCount, out index);
+        return fault != SnapshotFault.None ? fault : VerifyTimeouts(view, out index);
     }
 
     private static SnapshotFault VerifyHashTables(in SnapshotView view, out uint index)
@@ -326,6 +328,44 @@ public static unsafe class SnapshotVerifier
         }
 
         return empty4 && empty6 ? SnapshotFault.None : SnapshotFault.HashTable;
+    }
+
+    private static SnapshotFault VerifyTimeouts(in SnapshotView view, out uint index)
+    {
+        index = 0;
+        if (view.TimeoutsCount is < 1 or > Limits.FlowTimeoutsMax)
+        {
+            return SnapshotFault.Size;
+        }
+
+        for (int i = 0; i < view.TimeoutsCount; i++)
+        {
+            index = (uint)i;
+            if (!view.Timeouts[i].AreGood)
+            {
+                return SnapshotFault.Timeouts;
+            }
+        }
+
+        for (int i = 0; i < view.ServiceCount; i++)
+        {
+            index = (uint)i;
+            if (view.Services[i].Timeouts >= view.TimeoutsCount)
+            {
+                return SnapshotFault.Timeouts;
+            }
+        }
+
+        for (int i = 0; i < view.ServerCount; i++)
+        {
+            index = (uint)i;
+            if (view.Servers[i].Timeouts >= view.TimeoutsCount)
+            {
+                return SnapshotFault.Timeouts;
+            }
+        }
+
+        return SnapshotFault.None;
     }
 
     private static SnapshotFault VerifySources(in SnapshotView view, out uint index)

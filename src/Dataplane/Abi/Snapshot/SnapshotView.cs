@@ -54,6 +54,10 @@ public unsafe struct SnapshotView
     public VirtualMacEntry* VirtualMacs;
     public int VirtualMacsLog2;
 
+    /// <summary>Sets of time-outs, and how many.</summary>
+    public FlowTimeouts* Timeouts;
+    public int TimeoutsCount;
+
     /// <summary>Resolves the pointers of a verified snapshot.</summary>
     public SnapshotView(byte* start)
     {
@@ -82,6 +86,7 @@ public unsafe struct SnapshotView
         PoolMembers = (ushort*)At(start, SectionId.PoolMembers, out _);
         VirtualMacs = (VirtualMacEntry*)At(start, SectionId.VirtualMacs, out count);
         VirtualMacsLog2 = Log2(count);
+        Timeouts = (FlowTimeouts*)At(start, SectionId.Timeouts, out TimeoutsCount);
     }
 
     /// <summary>Generation of the snapshot.</summary>

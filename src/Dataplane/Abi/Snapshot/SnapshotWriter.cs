@@ -49,7 +49,6 @@ public static class SnapshotWriter
             Magic = SnapshotHeader.MagicValue,
             Version = SnapshotHeader.CurrentVersion,
             HeaderBytes = (uint)Unsafe.SizeOf<SnapshotHeader>(),
-            Timeouts = content.Timeouts,
             VrrpGroupsEnd = content.VrrpGroupsEnd,
         };
         long offset = header.HeaderBytes;
@@ -69,6 +68,7 @@ public static class SnapshotWriter
         Place(ref header, SectionId.Sources, content.Sources.Count, ref offset);
         Place(ref header, SectionId.PoolMembers, content.PoolMembers.Count, ref offset);
         Place(ref header, SectionId.VirtualMacs, HashCapacity(content.VirtualMacs.Count), ref offset);
+        Place(ref header, SectionId.Timeouts, content.Timeouts.Count, ref offset);
         header.TotalBytes = (ulong)offset;
         header.TwoWayServers = (uint)(content.ServerKeys4.Count + content.ServerKeys6.Count + content.Sources.Count - 1);
         header.VirtualMacs = (uint)content.VirtualMacs.Count;
@@ -102,6 +102,7 @@ public static class SnapshotWriter
         Copy(CollectionsMarshal.AsSpan(content.Sources), header, SectionId.Sources, slot);
         Copy(CollectionsMarshal.AsSpan(content.PoolMembers), header, SectionId.PoolMembers, slot);
         WriteHash(content.VirtualMacs, header, SectionId.VirtualMacs, slot, e => e.Key, e => e.Key == 0);
+        Copy(CollectionsMarshal.AsSpan(content.Timeouts), header, SectionId.Timeouts, slot);
 
         Span<ServiceEntry> services = At<ServiceEntry>(header, SectionId.Services, slot);
         Span<ushort> maglev = At<ushort>(header, SectionId.Maglev, slot);

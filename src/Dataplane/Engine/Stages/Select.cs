@@ -70,13 +70,13 @@ public static unsafe class Select
             return false;
         }
 
-        uint next = state->NextState[(flowState * FlowStates.FlagCount) + (flags & FlowStates.FlagMask)];
+        uint next = state->NextState[(entry->IsTwoWay * FlowStates.TableSize) + (flowState * FlowStates.FlagCount) + (flags & FlowStates.FlagMask)];
         if (next == (uint)FlowState.None)
         {
             return false; // the client uses the port again
         }
 
-        ulong updated = FlowValue.With(old, next, state->DeadlineMs(next));
+        ulong updated = FlowValue.With(old, next, state->DeadlineMs(entry->Timeouts, next));
         if (updated != old)
         {
             *value = updated;
@@ -243,7 +243,7 @@ public static unsafe class Select
             counters.FlowsMidstream++;
         }
 
-        return FlowValue.Pack(server, incarnation, flowState, state->DeadlineMs((uint)flowState));
+        return FlowValue.Pack(server, incarnation, flowState, state->DeadlineMs(service->Timeouts, (uint)flowState));
     }
 
     private static void CountDisplaced(EngineState* state, ulong displaced, ref WorkerCounters counters)

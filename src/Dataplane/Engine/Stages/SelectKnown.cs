@@ -171,12 +171,12 @@ internal static unsafe class SelectKnown
             && state->View.Servers[bound].Incarnation == FlowValue.Incarnation(value) && !FlowValue.IsExpired(value, state->NowMs);
     }
 
-    /// <summary>A reply keeps the flow alive. Its FIN and RST close it; SYN and ACK of a server prove nothing.</summary>
+    /// <summary>A reply keeps the flow alive, and moves its state.</summary>
     private static void Advance(EngineState* state, ulong* value, uint server, uint flags)
     {
-        uint flowState = FlowValue.State(*value), closing = flags & (Wire.Fin | Wire.Rst);
-        uint next = closing == 0 ? flowState : state->NextState[(flowState * FlowStates.FlagCount) + closing];
-        *value = FlowValue.With(*value, next, state->DeadlineMs(next));
+        uint flowState = FlowValue.State(*value);
+        uint next = state->NextState[(FlowStates.Server * FlowStates.TableSize) + (flowState * FlowStates.FlagCount) + (flags & FlowStates.FlagMask)];
+        *value = FlowValue.With(*value, next, state->DeadlineMs(state->View.Servers[server].Timeouts, next));
         if (next != flowState)
         {
             FlowCounts.Change(state->Servers + server, flowState, next);
