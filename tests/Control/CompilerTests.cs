@@ -73,6 +73,23 @@ public sealed class CompilerTests
         Assert.Equal([expected, director == false ? ServiceFlags.SynOnly : ServiceFlags.None], content.Services.Skip(1).Select(s => s.Flags));
     }
 
+    [Fact]
+    public void WhatBecomesOfFlowsWithoutAServerIsCompiled()
+    {
+        DesiredState state = States.WithServices(2, 2);
+        VirtualService drained = state.Services[1] with { Servers = [state.Services[1].Servers[0] with { Weight = 0 }, state.Services[1].Servers[1]] };
+        state = state with { Services = [state.Services[0] with { Flows = new FlowSettings { ExpireNoDestination = false } }, drained] };
+        Assert.Equal([ServerEntry.InUse, ServerEntry.InUse], Valid(state));
+        Assert.Equal([ServerEntry.Quiescent, ServerEntry.InUse], Valid(state with { Flows = new FlowSettings { ExpireQuiescent = true } }));
+
+        static byte[] Valid(DesiredState state)
+        {
+            SnapshotContent content = new SnapshotCompiler().Compile(ModelBuilder.Build(state, new CheckedServices()));
+            Assert.Equal([ServiceFlags.KeepNoDestination, ServiceFlags.None], content.Services.Skip(1).Select(s => s.Flags));
+            return [.. content.Services.Skip(2).SelectMany(s => content.Members.GetRange((int)s.MembersFirst, (int)s.MembersCount)).Select(m => content.Servers[(int)m].Valid)];
+        }
+    }
+
     /// <summary>A service's time-outs go before the director's; equal ones are one set, and all of its servers have its number.</summary>
     [Fact]
     public void TimeoutsAreThoseOfTheServiceOrTheDirector()

@@ -145,6 +145,79 @@ public sealed unsafe class PipelineTests : IDisposable
         Assert.Equal(1UL, _rig.Counters.FlowsRescheduled);
     }
 
+    /// <summary>IPVS's expire_nodest_conn=0: silence until the time-out, which is not moved; the server may come back.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AFlowOfARemovedServerIsKeptWhereThatIsAskedFor(bool v6)
+    {
+        string vip = v6 ? Vip6 : Vip, client = v6 ? "fd20::9" : "172.16.0.9";
+        SnapshotContent with = Services(true), without = Services(false);
+        Use(with);
+        RunOne(Frames.L4(client, 1, vip, 80, tcpFlags: Wire.Syn));
+        RunOne(Frames.L4(client, 2, vip, 80, tcpFlags: Wire.Syn));
+        RunOne(Frames.L4(client, 2, vip, 80, tcpFlags: Wire.Rst));
+        uint deadlineMs = _rig.State->NowMs + 60_000;   // SYN_RECV
+        Use(without);
+        _rig.State->NowMs += 30_000;
+        foreach (byte flags in (byte[])[Wire.Ack, Wire.Syn, Wire.Fin])
+        {
+            Assert.Equal(Verdict.Drop, RunOne(Frames.L4(client, 1, vip, 80, tcpFlags: flags)));
+            Assert.Equal(DropReason.NoDestination, (DropReason)_rig.Burst->Reason[0]);
+        }
+
+        Use(with);
+        Assert.Equal(Verdict.Forward, RunOne(Frames.L4(client, 1, vip, 80, tcpFlags: Wire.Syn)));
+        Assert.Equal((1u, 2UL), (_rig.Burst->Server[0], _rig.Counters.FlowsCreated));
+        deadlineMs += 30_000;
+        Use(without);
+        Assert.Equal(Verdict.Forward, RunOne(Frames.L4(client, 2, vip, 80, tcpFlags: Wire.Syn)));   // a closed flow's port
+        _rig.State->NowMs = deadlineMs - 1_000;
+        Assert.Equal(Verdict.Drop, RunOne(Frames.L4(client, 1, vip, 80)));
+        _rig.State->NowMs = deadlineMs + 1_000;
+        Assert.Equal(Verdict.Forward, RunOne(Frames.L4(client, 1, vip, 80)));
+        Assert.Equal((2u, 4UL), (_rig.Burst->Server[0], _rig.Counters.FlowsCreated));
+
+        SnapshotContent Services(bool both)
+        {
+            ContentBuilder content = new();
+            ushort lan = content.Interface(0, 0, "172.16.58.2");
+            int service = content.Service(vip, 80, Wire.Tcp, Scheduler.Wlc, 251, (lan, v6 ? "fd20::7" : "172.16.58.7", both ? 1 : 0), (lan, v6 ? "fd20::8" : "172.16.58.8", both ? 0 : 1));
+            CollectionsMarshal.AsSpan(content.Content.Services)[service].Flags = ServiceFlags.KeepNoDestination;
+            if (!both)
+            {
+                content.Content.Servers[1] = default;
+                content.Content.Services[service] = content.Content.Services[service] with { MembersFirst = 1, MembersCount = 1 };
+                content.Content.MaglevTables[service] = new ushort[251];
+            }
+
+            return content.Content;
+        }
+
+        void Use(SnapshotContent content)
+        {
+            _rig.Publish(content);
+            _rig.ResolveAll(content);
+        }
+    }
+
+    [Fact]
+    public void FlowsOfAQuiescentServerEndWhereThatIsAskedFor()
+    {
+        TwoServers(Scheduler.Wlc, 1, 0);
+        RunOne(Frames.L4("172.16.0.9", 1, Vip, 80, tcpFlags: Wire.Syn));
+        Assert.Equal(1u, _rig.Burst->Server[0]);
+        ContentBuilder quiesced = new();
+        ushort lan = quiesced.Interface(0, 0, "172.16.58.2");
+        quiesced.Service(Vip, 80, Wire.Tcp, Scheduler.Wlc, 251, (lan, "172.16.58.7", 0), (lan, "172.16.58.8", 1));
+        CollectionsMarshal.AsSpan(quiesced.Content.Servers)[1].Valid = ServerEntry.Quiescent;
+        _rig.Publish(quiesced.Content);
+        _rig.ResolveAll(quiesced.Content);
+        Assert.Equal(Verdict.Forward, RunOne(Frames.L4("172.16.0.9", 1, Vip, 80)));
+        Assert.Equal((2u, 1UL, 0UL), (_rig.Burst->Server[0], _rig.Counters.FlowsRescheduled, _rig.Counters.FlowsReused));
+        Assert.Equal((0u, 1u), (_rig.State->Servers[1].ActiveConnections, _rig.State->Servers[2].ActiveConnections));
+    }
+
     [Fact]
     public void ASlotUsedByAnotherServerDoesNotInheritFlows()
     {

@@ -88,7 +88,8 @@ public sealed class SnapshotCompiler
         content.MaglevTables.EnsureCapacity(model.Services.Count);
         foreach (ServiceModel service in model.Services)
         {
-            ServiceRules rules = new(FlagsOf(service.Flows?.Over(model.Flows) ?? model.Flows), service.Timeouts == null ? ofDirector : SetOf(model.TimeoutsOf(service), timeouts, content));
+            FlowSettings flows = service.Flows?.Over(model.Flows) ?? model.Flows;
+            ServiceRules rules = new(FlagsOf(flows), flows.ExpireQuiescent == true, service.Timeouts == null ? ofDirector : SetOf(model.TimeoutsOf(service), timeouts, content));
             AddService(service, _compiled[service], rules, governed.GetValueOrDefault(service.Key.Address), service.UsesSourcePool ? pools[(model.PoolOf(service)!.Name, _compiled[service].Entry.IpVersion)] : default, content);
         }
 
@@ -343,7 +344,7 @@ public sealed class SnapshotCompiler
     }
 
     /// <summary>What a service has from the director's settings as well as its own: it changes without the service.</summary>
-    private readonly record struct ServiceRules(ServiceFlags Flags, byte Timeouts);
+    private readonly record struct ServiceRules(ServiceFlags Flags, bool ExpireQuiescent, byte Timeouts);
 
     /// <summary>Number of a set of time-outs in the content; the model has no more than there are numbers.</summary>
     private static byte SetOf(FlowTimeouts wanted, Dictionary<FlowTimeouts, byte> sets, SnapshotContent content)
@@ -358,7 +359,8 @@ public sealed class SnapshotCompiler
         return number;
     }
 
-    private static ServiceFlags FlagsOf(FlowSettings flows) => flows.SloppyTcp == false ? ServiceFlags.SynOnly : ServiceFlags.None;
+    private static ServiceFlags FlagsOf(FlowSettings flows) =>
+        (flows.SloppyTcp == false ? ServiceFlags.SynOnly : ServiceFlags.None) | (flows.ExpireNoDestination == false ? ServiceFlags.KeepNoDestination : ServiceFlags.None);
 
     private static void AddServers(ServiceModel model, CompiledService service, ServiceRules rules, SnapshotContent content)
     {
@@ -367,6 +369,7 @@ public sealed class SnapshotCompiler
         {
             ServerEntry server = service.Servers[i];
             server.Timeouts = rules.Timeouts;
+            server.Valid = rules.ExpireQuiescent && server.Weight == 0 ? ServerEntry.Quiescent : ServerEntry.InUse;
             if (server.Method != ForwardingMethod.DirectRouting)
             {
                 server.Target = (uint)content.Targets.Count;

@@ -82,4 +82,6 @@ public enum DropReason : byte
     VipAcceptsNone = 36,
     /// <summary>TCP packet without SYN that belongs to no flow, to a service whose flows only a SYN opens (sloppyTcp false).</summary>
     NotSyn = 37,
+    /// <summary>Of a flow whose real server was removed, in a service that keeps such flows (expireNoDestination false).</summary>
+    NoDestination = 38,
 }

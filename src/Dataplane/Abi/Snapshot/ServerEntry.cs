@@ -8,6 +8,10 @@ public struct ServerEntry
 {
     /// <summary>Size in bytes: two entries per cache line.</summary>
     public const int SizeBytes = 32;
+    /// <summary><see cref="Valid"/>: flows that are bound to it go on, also at weight 0.</summary>
+    public const byte InUse = 1;
+    /// <summary><see cref="Valid"/>: weight 0, and flows that are bound to it end with their next packet.</summary>
+    public const byte Quiescent = 2;
     /// <summary>Next hop: the word of this slot in the neighbour table says where to send.</summary>
     public uint NextHop;
     /// <summary>Slot of the service that the server belongs to.</summary>
@@ -16,7 +20,7 @@ public struct ServerEntry
     public ushort Vlan;
     /// <summary>Told apart from an earlier user of the same slot; flows carry it.</summary>
     public byte Incarnation;
-    /// <summary>1 = in use: flows that are bound to it go on, also at weight 0.</summary>
+    /// <summary>0 = not in use, <see cref="InUse"/> or <see cref="Quiescent"/>.</summary>
     public byte Valid;
     /// <summary>Forwarding method.</summary>
     public ForwardingMethod Method;

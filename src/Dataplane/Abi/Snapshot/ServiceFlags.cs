@@ -8,6 +8,8 @@ public enum ServiceFlags : byte
     None = 0,
     /// <summary>Only a SYN opens a TCP flow (IPVS: sloppy_tcp=0); else any packet does.</summary>
     SynOnly = 1,
+    /// <summary>A flow whose server was removed is kept, and its packets are dropped, until its time-out (IPVS: expire_nodest_conn=0); else it ends at once.</summary>
+    KeepNoDestination = 2,
     /// <summary>All that there are.</summary>
-    All = SynOnly,
+    All = SynOnly | KeepNoDestination,
 }

@@ -211,7 +211,7 @@ public static unsafe class SnapshotVerifier
         {
             index = (uint)i;
             ServerEntry server = view.Servers[i];
-            if (server.NextHop >= (uint)Math.Max(view.NextHopCount, 1) || server.Service >= Math.Max(view.ServiceCount, 1) || server.Port >= portCount || server.Valid > 1
+            if (server.NextHop >= (uint)Math.Max(view.NextHopCount, 1) || server.Service >= Math.Max(view.ServiceCount, 1) || server.Port >= portCount || server.Valid > ServerEntry.Quiescent || (server.Valid == ServerEntry.Quiescent && server.Weight != 0)
                 || server.Vlan > 4094 || server.Method > ForwardingMethod.FullNat
                 || server.Target >= (uint)Math.Max(view.TargetCount, 1) || (server.Valid != 0 && (server.Method != ForwardingMethod.DirectRouting) != (server.Target != 0)))
             {
@@ -452,7 +452,7 @@ public static unsafe class SnapshotVerifier
     }
 
     private static bool IsBehindNat(in SnapshotView view, uint slot, byte ipVersion) =>
-        slot != 0 && slot < (uint)view.ServerCount && view.Servers[slot].Valid == 1 && view.Servers[slot].Method == ForwardingMethod.Nat
+        slot != 0 && slot < (uint)view.ServerCount && view.Servers[slot].Valid != 0 && view.Servers[slot].Method == ForwardingMethod.Nat
         && IsService(view, view.Servers[slot].Service, ipVersion);
 
     private static uint MaxEntry(ReadOnlySpan<ushort> entries)

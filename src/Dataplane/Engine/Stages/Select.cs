@@ -65,7 +65,7 @@ public static unsafe class Select
         }
 
         ServerEntry* entry = state->View.Servers + server;
-        if (entry->Valid == 0 || entry->Incarnation != FlowValue.Incarnation(old) || FlowValue.IsExpired(old, state->NowMs))
+        if (entry->Valid != ServerEntry.InUse || entry->Incarnation != FlowValue.Incarnation(old) || FlowValue.IsExpired(old, state->NowMs))
         {
             return false;
         }
@@ -112,6 +112,17 @@ public static unsafe class Select
         }
     }
 
+    /// <summary>Whether a flow has lost its server, and waits for its time-out, or for the server to come back. A SYN on the port of a closed flow does not wait.</summary>
+    private static bool IsKept(EngineState* state, Burst* burst, int i, ulong value) =>
+        (state->View.Services[burst->Service[i]].Flags & ServiceFlags.KeepNoDestination) != 0 && !HasServer(state, value) && !FlowValue.IsExpired(value, state->NowMs)
+        && state->NextState[(FlowValue.State(value) * FlowStates.FlagCount) + (uint)(burst->TcpFlags[i] & FlowStates.FlagMask)] != (byte)FlowState.None;
+
+    private static bool HasServer(EngineState* state, ulong value)
+    {
+        uint server = FlowValue.Server(value);
+        return server < (uint)state->View.ServerCount && state->View.Servers[server].Valid != 0 && state->View.Servers[server].Incarnation == FlowValue.Incarnation(value);
+    }
+
     private static void Missed4(EngineState* state, Burst* burst, int i)
     {
         uint hash = burst->Hash[i];
@@ -120,6 +131,12 @@ public static unsafe class Select
         if (value != null && TryUse(state, burst, i, value))
         {
             state->Block->Counters.FlowHits++;
+            return;
+        }
+
+        if (value != null && IsKept(state, burst, i, *value))
+        {
+            burst->Drop(i, DropReason.NoDestination);
             return;
         }
 
@@ -160,6 +177,12 @@ public static unsafe class Select
         if (entry != null && TryUse(state, burst, i, &entry->Value))
         {
             state->Block->Counters.FlowHits++;
+            return;
+        }
+
+        if (entry != null && IsKept(state, burst, i, entry->Value))
+        {
+            burst->Drop(i, DropReason.NoDestination);
             return;
         }
 
@@ -248,12 +271,11 @@ public static unsafe class Select
 
     private static void CountDisplaced(EngineState* state, ulong displaced, ref WorkerCounters counters)
     {
-        uint server = FlowValue.Server(displaced);
         if (FlowValue.IsExpired(displaced, state->NowMs))
         {
             counters.FlowsExpired++;
         }
-        else if (server < (uint)state->View.ServerCount && state->View.Servers[server].Valid != 0 && state->View.Servers[server].Incarnation == FlowValue.Incarnation(displaced))
+        else if (HasServer(state, displaced) && state->View.Servers[FlowValue.Server(displaced)].Valid == ServerEntry.InUse)
         {
             counters.FlowsReused++;
         }
