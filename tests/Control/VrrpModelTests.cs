@@ -29,6 +29,34 @@ public sealed class VrrpModelTests
         Assert.Equal("10.9.0.2", model.Config.PrimaryAddress.ToString());
     }
 
+    /// <summary>VIPs that are not advertised belong to the group all the same, of whichever family.</summary>
+    [Fact]
+    public void ExcludedAddressesAreTheGroupsAndNotAdvertised()
+    {
+        DesiredState state = State(s_web with { ExcludedAddresses = ["172.16.58.9", "fd16::9"] });
+        VrrpGroupModel model = ModelBuilder.Build(state, new CheckedServices()).VrrpGroups.Single();
+        Assert.Equal([VrrpAddress.Parse("172.16.58.1")], model.Config.Addresses);
+        SnapshotContent content = new SnapshotCompiler().Compile(ModelBuilder.Build(state, new CheckedServices()));
+        Assert.Equal(2, content.LocalAddresses4.Count(a => a.Kind == LocalAddressKind.Vip && a.VrrpGroup != 0));
+        Assert.Equal(1, content.LocalAddresses6.Count(a => a.Kind == LocalAddressKind.Vip && a.VrrpGroup != 0));
+    }
+
+    [Fact]
+    public void TheSourceAddressCanBeChosen()
+    {
+        Assert.Equal("10.8.0.2", Model(s_web with { SourceAddress = "10.8.0.2" }).Config.PrimaryAddress.ToString());
+        Assert.Equal("10.8.0.2", Model(s_web with { SourceAddress = "10.8.0.2", Peers = ["10.8.0.3"] }).Config.PrimaryAddress.ToString());
+        Assert.Equal("/vrrp/0/sourceAddress", Assert.Throws<ApiException>(() => Model(s_web with { SourceAddress = "10.9.0.2", Peers = ["10.8.0.3"] })).Pointer);
+    }
+
+    [Fact]
+    public void AllGroupsHaveSoManyVipsAtMost()
+    {
+        VrrpGroupSettings[] groups = [.. Enumerable.Range(0, 65).Select(g => s_web with { Name = $"g{g}", Vrid = g + 1, Addresses = [.. Enumerable.Range(1, 255).Select(a => $"172.17.{g}.{a}")] })];
+        Assert.Equal(64 * 255, ModelBuilder.Build(State(groups[..64]), new CheckedServices()).VrrpGroups.Sum(g => g.Addresses.Count));
+        Assert.Contains("at most 16384", Assert.Throws<ApiException>(() => ModelBuilder.Build(State(groups), new CheckedServices())).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void OptionsReachTheStateMachine()
     {

@@ -73,6 +73,10 @@ public sealed class RefusedAdvertsTests : IDisposable
             Assert.Equal("", Changed(before));
         }
 
+        Dictionary<string, long> ofV2 = Views().Single(v => v.Name == "v2").Counters.ToDictionary();
+        Assert.Equal([1L, 1L, 1L, 1L, 1L, 0L], new[] { "badChecksum", "invalidAuthType", "authTypeMismatch", "authFailure", "intervalMismatch", "badTtl" }.Select(c => ofV2[c]));
+        Assert.Equal("intervalMismatch", Views().Single(v => v.Name == "v2").LastRefusal);
+
         Assert.All(Views(), v => Assert.Equal((v.Name, "active", 0L), (v.Name, v.State, v.Counters["advertsReceived"])));
 
         // What is right is acted upon: nothing but the fault that was built in kept the others out.

@@ -7,7 +7,7 @@ namespace Forwarder.Interop.Tests;
 /// <summary>A check that fails takes the VIP away: the director's from keepalived, keepalived's from the director.</summary>
 public sealed class TrackingTests : IDisposable
 {
-    private const string TheirMac = "02:00:00:00:00:09";
+    private const string TheirMac = "02:00:00:00:00:09", Excluded = "172.16.58.77";
     private readonly S1Lab _lab = new();
     private Process? _keepalived;
 
@@ -34,7 +34,7 @@ public sealed class TrackingTests : IDisposable
               "interfaces": [ { "name": "lan0", "port": "lan0", "addresses": [ "{{S1Lab.Dip}}" ] } ],
               "vrrpTracks": [ { "name": "check", "kind": "program", "command": [ "/usr/bin/test", "-e", "{{ours}}" ], "intervalMs": 100, "weight": -60 },
                               { "name": "gw", "kind": "neighbour", "interface": "lan0", "address": "172.16.58.3" } ],
-              "vrrp": [ { "name": "web", "interface": "lan0", "vrid": 51, "priority": 150, "intervalCs": 10, "addresses": [ "{{S1Lab.Vip}}" ],
+              "vrrp": [ { "name": "web", "interface": "lan0", "vrid": 51, "priority": 150, "intervalCs": 10, "addresses": [ "{{S1Lab.Vip}}" ], "excludedAddresses": [ "{{Excluded}}" ],
                           "track": [ { "name": "check" }, { "name": "gw" } ],
                           "notify": { "any": [ "/bin/sh", "-c", "echo \"$@\" >> {{told}}", "sh" ] } } ]
             }
@@ -44,10 +44,12 @@ public sealed class TrackingTests : IDisposable
         Wait.Until(() => HasVip(host), "keepalived is alone and has the VIP", 15_000);
         _lab.Director.Start();
         DirectorPair.WaitFor(_lab.Director, "active", 20_000);      // 150 over 120
+        AssertExcludedIsAt(S1Lab.DirectorMac);
 
         File.Delete(ours);                                          // 150 - 60
         Wait.Until(() => HasVip(host), "keepalived has the VIP: 120 over 90", 10_000);
         DirectorPair.WaitFor(_lab.Director, "backup");
+        AssertExcludedIsAt(TheirMac);
         Assert.Equal(90, DirectorPair.View(_lab.Director).Priority);
         string shown = _lab.Director.Fwdctl("vrrp show web").Output;
         Assert.Contains("Tracks check (program, exit code 1): down, weight -60: priority -60", shown, StringComparison.Ordinal);
@@ -70,6 +72,12 @@ public sealed class TrackingTests : IDisposable
         Wait.Until(() => File.ReadAllLines(told).Length >= expected.Length, "the programs have run");
         Assert.Equal(expected.Select(e => $"INSTANCE web {e}"), File.ReadAllLines(told));
     }
+
+    /// <summary>A VIP that is not advertised moves, too, and is announced: the client's entry follows without being asked for.</summary>
+    private void AssertExcludedIsAt(string mac) => Wait.Until(
+        () => Shell.Try(["ip", "netns", "exec", _lab.Client.Name, "ping", "-c1", "-W1", Excluded]).ExitCode == 0
+            && _lab.Client.Ip($"neigh show {Excluded} dev e0").Contains(mac, StringComparison.Ordinal),
+        $"the client reaches {Excluded} at {mac}; it has {_lab.Client.Ip($"neigh show {Excluded} dev e0")}", 3_000);
 
     private static bool HasVip(Netns theirs) => theirs.Ip("addr show dev e0").Contains($" {S1Lab.Vip}/", StringComparison.Ordinal);
 
@@ -99,6 +107,9 @@ public sealed class TrackingTests : IDisposable
               }
               virtual_ipaddress {
                 {{S1Lab.Vip}}/32
+              }
+              virtual_ipaddress_excluded {
+                {{Excluded}}/32
               }
             }
             """));

@@ -10,6 +10,7 @@ public class OwnerTests
         List<VrrpEffect> effects = rig.Do(VrrpEvent.Startup);
         Assert.Equal(VrrpState.Active, rig.State);
         Assert.Equal(VrrpReason.AddressOwner, rig.Instance.Reason);
+        Assert.Equal(VrrpReason.AddressOwner, rig.Instance.Counters.ActiveReason);
         Assert.Equal(255, effects[0].Priority);
     }
 

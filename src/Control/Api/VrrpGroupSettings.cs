@@ -15,6 +15,9 @@ public sealed record VrrpGroupSettings
     /// <summary>1 to 255 VIPs of one family, in the order in which they are advertised.</summary>
     public required IReadOnlyList<string> Addresses { get; init; }
 
+    /// <summary>Further VIPs, of either family, that move with the group and are not advertised (virtual_ipaddress_excluded).</summary>
+    public IReadOnlyList<string> ExcludedAddresses { get; set; } = [];
+
     /// <summary>3 (RFC 9568) or 2 (RFC 3768, IPv4 only).</summary>
     public int Version { get; set; } = 3;
 
@@ -50,6 +53,12 @@ public sealed record VrrpGroupSettings
 
     /// <summary>Period of further bursts while active in ms; 0 = none (garp_master_refresh).</summary>
     public int AnnounceRefreshMs { get; set; }
+
+    /// <summary>Announcements of each VIP in such a burst (garp_master_refresh_repeat).</summary>
+    public int AnnounceRefreshCount { get; set; } = 1;
+
+    /// <summary>Own IPv4 address of <see cref="Interface"/> that advertisements come from; null = the first one, or that of the peers' network.</summary>
+    public string? SourceAddress { get; set; }
 
     /// <summary>Addresses of the other directors on <see cref="Interface"/>: advertisements go to each of them, and are taken from them only; empty = multicast.</summary>
     public IReadOnlyList<string> Peers { get; set; } = [];

@@ -37,6 +37,12 @@ public sealed record VrrpGroupView
     public double SkewMs { get; init; }
     /// <summary>Master_Down_Interval in ms.</summary>
     public double MasterDownMs { get; init; }
+    /// <summary>Why it became active the last time (vrrpv3StatisticsNewMasterReason); null if it never was.</summary>
+    public string? ActiveReason { get; init; }
+    /// <summary>Counter of the advertisement that was refused last (vrrpv3StatisticsProtoErrReason); null if none was.</summary>
+    public string? LastRefusal { get; init; }
+    /// <summary>For how long has been counted, in s (vrrpv3StatisticsRowDiscontinuityTime).</summary>
+    public double CountersSinceS { get; init; }
     /// <summary>What is tracked, and what it says.</summary>
     public IReadOnlyList<VrrpTrackView> Tracks { get; init; } = [];
     /// <summary>Counters of the group, and the interface's ones for packets that were not acted upon, by name.</summary>

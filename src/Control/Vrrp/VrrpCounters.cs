@@ -6,6 +6,17 @@ namespace Forwarder.Vrrp;
 /// </summary>
 public sealed class VrrpCounters
 {
+    private readonly long[] _refused = new long[Enum.GetValues<VrrpDecodeError>().Length];
+
+    /// <summary>When the instance was started, from which on all is counted (vrrpv3StatisticsRowDiscontinuityTime).</summary>
+    public long SinceNs { get; internal set; }
+
+    /// <summary>Why it became active the last time (vrrpv3StatisticsNewMasterReason).</summary>
+    public VrrpReason ActiveReason { get; internal set; }
+
+    /// <summary>Why an advertisement with its VRID was refused the last time (vrrpv3StatisticsProtoErrReason).</summary>
+    public VrrpDecodeError LastRefusal { get; private set; }
+
     /// <summary>Transitions to Active (vrrpv3StatisticsMasterTransitions).</summary>
     public long ActiveTransitions { get; internal set; }
 
@@ -49,6 +60,16 @@ public sealed class VrrpCounters
 
     /// <summary>Leases that ran out before they were renewed.</summary>
     public long LeasesLost { get; internal set; }
+
+    /// <summary>Advertisements with its VRID that were refused for this reason.</summary>
+    public long Refused(VrrpDecodeError error) => _refused[(int)error];
+
+    /// <summary>Counts one.</summary>
+    public void Refuse(VrrpDecodeError error)
+    {
+        _refused[(int)error]++;
+        LastRefusal = error;
+    }
 
     /// <summary>Times the sync group kept a member from becoming active alone.</summary>
     public long HeldByGroup { get; internal set; }

@@ -178,6 +178,7 @@ public sealed class VrrpInstance
         }
 
         _started = true;
+        Counters.SinceNs = _nowNs;
         if (Config.StartDelayMs > 0)
         {
             _timers.Set(VrrpTimer.StartDelay, _nowNs + (Config.StartDelayMs * VrrpLimits.NanosecondsPerMillisecond));
@@ -779,6 +780,7 @@ public sealed class VrrpInstance
         ActiveIntervalNs = Config.IntervalNs;
         IsFollowing = false;
         Counters.ActiveTransitions++;
+        Counters.ActiveReason = reason;
         _assertions = 0;
         SendAdvert();
         Enter(VrrpState.Active, reason);

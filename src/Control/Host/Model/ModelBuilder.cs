@@ -13,7 +13,7 @@ public static class ModelBuilder
     private const int MtuBytesMin = 576, Ipv6MtuMin = 1_280, MtuBytesMax = 9_600, DescriptorsMin = 64, DescriptorsMax = 32_768;
 
     // Own addresses and VIPs share a table, and each virtual service may have a VIP of its own.
-    private const int OwnAddressesMax = Limits.LocalAddressesMax - Limits.ServicesMax;
+    private const int OwnAddressesMax = Limits.LocalAddressesMax - Limits.ServicesMax - VrrpModelBuilder.VipsMax;
 
     /// <summary>Validates the whole state.</summary>
     /// <exception cref="ApiException">422 with the field at fault.</exception>

@@ -11,12 +11,15 @@ namespace Forwarder.Control;
 /// <summary>Checks the VRRP groups of a desired state; what the protocol itself demands is checked by <see cref="VrrpConfig.Validate"/>.</summary>
 internal static class VrrpModelBuilder
 {
+    /// <summary>VIPs of all groups.</summary>
+    public const int VipsMax = 16_384;
+
     // Any link-local address does for the checks: the real one comes from the port's MAC address.
     private static readonly VrrpAddress s_linkLocal = VrrpAddress.Parse("fe80::ffff:ffff:ffff:fffe");
 
     private static readonly Dictionary<string, string> s_fields = new()
     {
-        ["announce.count"] = "announceCount", ["announce.repeatDelayMs"] = "announceRepeatDelayMs", ["announce.refreshMs"] = "announceRefreshMs", ["authData"] = "password", ["authType"] = "password",
+        ["announce.count"] = "announceCount", ["announce.repeatDelayMs"] = "announceRepeatDelayMs", ["announce.refreshMs"] = "announceRefreshMs", ["announce.refreshCount"] = "announceRefreshCount", ["authData"] = "password", ["authType"] = "password",
         ["unicastPeers"] = "peers",
     };
 
@@ -28,6 +31,8 @@ internal static class VrrpModelBuilder
         Dictionary<VrrpGroupKey, string> keys = [];
         Dictionary<(VrrpLinkKey, byte, bool), string> macs = [];
         Dictionary<IPAddress, string> vips = [];
+        int count = state.Vrrp.Sum(g => g == null ? 0 : g.Addresses.Count + g.ExcludedAddresses.Count);
+        Demand(count <= VipsMax, "/vrrp", $"{count} VIPs in all groups; at most {VipsMax} are allowed.");
         for (int i = 0; i < state.Vrrp.Count; i++)
         {
             string at = $"/vrrp/{i}";
@@ -42,7 +47,8 @@ internal static class VrrpModelBuilder
             for (int a = 0; a < group.Addresses.Count; a++)
             {
                 IPAddress vip = group.Addresses[a];
-                Demand(vips.TryAdd(vip, group.Name), $"{at}/addresses/{a}", $"{vip} is in group \"{vips.GetValueOrDefault(vip)}\", too; a VIP belongs to one group.");
+                int excluded = a - group.Settings.Addresses.Count;
+                Demand(vips.TryAdd(vip, group.Name), excluded < 0 ? $"{at}/addresses/{a}" : $"{at}/excludedAddresses/{excluded}", $"{vip} is in group \"{vips.GetValueOrDefault(vip)}\", too; a VIP belongs to one group.");
             }
 
             VrrpTrackBuilder.CheckNotify(group.Settings.Notify, $"{at}/notify");
@@ -58,7 +64,11 @@ internal static class VrrpModelBuilder
         Demand(s.Vrid is >= VrrpLimits.VridMin and <= VrrpLimits.VridMax, $"{at}/vrid", $"VRID {s.Vrid} is out of range; allowed are {VrrpLimits.VridMin} to {VrrpLimits.VridMax}.");
         Demand(s.Priority is >= VrrpLimits.PriorityMin and <= VrrpLimits.PriorityOwner, $"{at}/priority", $"Priority {s.Priority} is out of range; allowed are {VrrpLimits.PriorityMin} to {VrrpLimits.PriorityOwner}.");
         Demand(s.Version is 2 or 3, $"{at}/version", $"Version {s.Version} is not supported; allowed are 2 and 3.");
-        List<IPAddress> addresses = Addresses(s, interfaces, at);
+        List<IPAddress> addresses = Addresses(s.Addresses, interfaces, $"{at}/addresses");
+        List<IPAddress> excluded = Addresses(s.ExcludedAddresses, interfaces, $"{at}/excludedAddresses");
+        Demand(addresses.Count is >= 1 and <= VrrpLimits.AddressesMax, $"{at}/addresses", $"{addresses.Count} VIPs; allowed are 1 to {VrrpLimits.AddressesMax}. Those that need not be advertised can be excludedAddresses.");
+        int foreign = addresses.FindIndex(a => a.AddressFamily != addresses[0].AddressFamily);
+        Demand(foreign < 0, $"{at}/addresses/{foreign}", $"{(foreign < 0 ? null : addresses[foreign])} is not of the family of {addresses[0]}; give each family a group of its own, or make it one of excludedAddresses.");
         bool v6 = addresses[0].AddressFamily == AddressFamily.InterNetworkV6;
         VrrpWires wires = VrrpWires.Read(s, v6, dataplane, interfaces, at);
         VrrpConfig config = new()
@@ -67,7 +77,7 @@ internal static class VrrpModelBuilder
             PrimaryAddress = wires.Source == null ? s_linkLocal : VrrpAddress.From(wires.Source), Preempt = s.Preempt, PreemptDelayMs = s.PreemptDelayMs, StartDelayMs = s.StartDelayMs,
             AuthType = s.Password == null ? VrrpAuthType.None : VrrpAuthType.SimpleText, AuthData = s.Password == null ? default : Encoding.UTF8.GetBytes(s.Password),
             ChecksumForm = s.ChecksumWithoutPseudoHeader ? VrrpChecksumForm.MessageOnly : VrrpChecksumForm.PseudoHeader,
-            VirtualMac = s.VirtualMac, Announce = new VrrpAnnounceConfig { Count = s.AnnounceCount, RepeatDelayMs = s.AnnounceRepeatDelayMs, RefreshMs = s.AnnounceRefreshMs },
+            VirtualMac = s.VirtualMac, Announce = new VrrpAnnounceConfig { Count = s.AnnounceCount, RepeatDelayMs = s.AnnounceRepeatDelayMs, RefreshMs = s.AnnounceRefreshMs, RefreshCount = s.AnnounceRefreshCount },
             UnicastPeers = [.. wires.Peers.Select(VrrpAddress.From)], UnicastMinTtl = (byte)s.PeerMinTtl, LearnInterval = s.LearnInterval, AlsoVersion2 = s.AlsoVersion2, CheckAddressList = s.CheckAddressList, AcceptMode = s.AcceptMode,
         };
         if (config.Validate(wires.Heartbeats.Min(h => interfaces[h].MtuBytes)) is [VrrpConfigProblem first, ..])
@@ -78,22 +88,20 @@ internal static class VrrpModelBuilder
         }
 
         VrrpLinkKey Link(int i) => new(dataplane.Ports[interfaces[i].Port].Exception!, interfaces[i].Vlan);
-        return new VrrpGroupModel(new VrrpGroupKey(wires.Heartbeats[0], (byte)s.Vrid, v6), s.Name, interfaces[wires.Home].Port, Link(wires.Home), [.. wires.Heartbeats.Select(Link)], addresses, config, s)
+        return new VrrpGroupModel(new VrrpGroupKey(wires.Heartbeats[0], (byte)s.Vrid, v6), s.Name, interfaces[wires.Home].Port, Link(wires.Home), [.. wires.Heartbeats.Select(Link)], [.. addresses, .. excluded], config, s)
         {
             Wires = wires, AddressInterface = s.AddressInterface == null ? null : wires.Home,
         };
     }
 
-    private static List<IPAddress> Addresses(VrrpGroupSettings s, IReadOnlyList<InterfaceModel> interfaces, string at)
+    private static List<IPAddress> Addresses(IReadOnlyList<string> vips, IReadOnlyList<InterfaceModel> interfaces, string at)
     {
-        Demand(s.Addresses.Count is >= 1 and <= VrrpLimits.AddressesMax, $"{at}/addresses", $"{s.Addresses.Count} VIPs; allowed are 1 to {VrrpLimits.AddressesMax}.");
         List<IPAddress> addresses = [];
-        for (int a = 0; a < s.Addresses.Count; a++)
+        for (int a = 0; a < vips.Count; a++)
         {
-            IPAddress vip = Address(s.Addresses[a], $"{at}/addresses/{a}", "VIP");
-            Demand(!interfaces.Any(i => i.Addresses.Any(o => o.Address.Equals(vip))), $"{at}/addresses/{a}", $"{vip} is an own address of the director; a VIP must be another one.");
+            IPAddress vip = Address(vips[a], $"{at}/{a}", "VIP");
+            Demand(!interfaces.Any(i => i.Addresses.Any(o => o.Address.Equals(vip))), $"{at}/{a}", $"{vip} is an own address of the director; a VIP must be another one.");
             addresses.Add(vip);
-            Demand(addresses[0].AddressFamily == vip.AddressFamily, $"{at}/addresses/{a}", $"{vip} is not of the family of {addresses[0]}; give each family a group of its own.");
         }
 
         return addresses;

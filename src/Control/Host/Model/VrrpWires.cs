@@ -35,7 +35,7 @@ internal sealed record VrrpWires(IReadOnlyList<int> Heartbeats, int Home, IReadO
             peers.Add(Peer(s.Peers[i], v6, own, peers, $"{at}/peers/{i}"));
         }
 
-        return new VrrpWires(heartbeats, home, peers, Sender(peers, v6, own, at));
+        return new VrrpWires(heartbeats, home, peers, s.SourceAddress == null ? Sender(peers, v6, own, at) : Chosen(s.SourceAddress, peers, v6, own, $"{at}/sourceAddress"));
     }
 
     private static int Speaking(string name, DataplaneSettings dataplane, IReadOnlyList<InterfaceModel> interfaces, string at)
@@ -71,6 +71,14 @@ internal sealed record VrrpWires(IReadOnlyList<int> Heartbeats, int Home, IReadO
 
         return own.Addresses.Select(a => a.Address).FirstOrDefault(a => a.AddressFamily == AddressFamily.InterNetwork)
             ?? throw ApiException.Invalid($"{at}/interface", $"Interface \"{own.Name}\" has no IPv4 address of its own, which advertisements are sent from.");
+    }
+
+    private static IPAddress Chosen(string text, List<IPAddress> peers, bool v6, InterfaceModel own, string at)
+    {
+        IPAddress source = Address(text, at, "Source address");
+        Demand(!v6, at, peers.Count == 0 ? "Over IPv6 advertisements come from the link-local address (RFC 9568 section 5.1.2.1)." : "Over IPv6 it is the own address of the peers' network.");
+        Demand(own.Addresses.Any(a => a.Address.Equals(source) && (peers.Count == 0 || a.Network.Contains(peers[0]))), at, $"{source} is no own address of interface \"{own.Name}\"{(peers.Count == 0 ? "" : " in the peers' network")}.");
+        return source;
     }
 
     private static string Networks(InterfaceModel own, bool v6)

@@ -186,6 +186,10 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
             {
                 Handle(received.Instance, received.Event with { AgeNs = ageNs });
             }
+            else if (received.Instance != VrrpReceiver.NoInstance)
+            {
+                _instances[received.Instance].Counters.Refuse(received.Error);
+            }
         }
     }
 
@@ -288,7 +292,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
     {
         for (int n = 0; n < count; n++)
         {
-            foreach (VrrpAddress address in member.Config.Addresses)
+            foreach (VrrpAddress address in member.Config.Addresses.Concat(member.Excluded))
             {
                 member.Home.Send(member.Home.Frames.Announcement(member.Config, address));
             }

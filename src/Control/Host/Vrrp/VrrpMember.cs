@@ -13,6 +13,9 @@ public sealed record VrrpMember(int Id, object Settings, VrrpConfig Config, IRea
     /// <summary>Members of the same sync group move together; null = by itself. A change of it must be one of <see cref="Settings"/>, too.</summary>
     public string? SyncGroup { get; init; }
 
+    /// <summary>Addresses that move with it and are not advertised.</summary>
+    public IReadOnlyList<VrrpAddress> Excluded { get; init; } = [];
+
     /// <summary>Next hop of each unicast peer, see <see cref="IVrrpNeighbours"/>.</summary>
     public IReadOnlyList<int> PeerHops { get; init; } = [];
 

@@ -170,7 +170,7 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
     {
         VrrpLink? home = _links.GetValueOrDefault(group.Model.Home), first = _links.GetValueOrDefault(group.Model.Heartbeats[0]);
         VrrpLink[] heartbeats = [.. group.Model.Heartbeats.Select(h => _links.GetValueOrDefault(h)).OfType<VrrpLink>()];
-        return home == null || first == null ? null : new VrrpMember(group.Id, group.Settings, Config(group, first), heartbeats, home) { SyncGroup = group.Model.SyncGroup?.Name, PeerHops = group.PeerHops };
+        return home == null || first == null ? null : new VrrpMember(group.Id, group.Settings, Config(group, first), heartbeats, home) { SyncGroup = group.Model.SyncGroup?.Name, PeerHops = group.PeerHops, Excluded = [.. group.Model.Addresses.Skip(group.Model.Settings.Addresses.Count).Select(VrrpAddress.From)] };
     }
 
     /// <summary>Over IPv6 advertisements come from the port's link-local address (RFC 9568 section 5.1.2.1), but for peers that have another one.</summary>
@@ -225,7 +225,7 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
 
     private VrrpGroupView Waiting(Group g) => new()
     {
-        Name = g.Model.Name, Interface = g.Model.Settings.Interface, Vrid = g.Model.Key.Vrid, Version = g.Model.Settings.Version, Addresses = g.Model.Settings.Addresses, SyncGroup = g.Model.SyncGroup?.Name, State = "waiting", Priority = g.Model.Settings.Priority, Tracks = tracking.Views(g.Model.Tracks),
+        Name = g.Model.Name, Interface = g.Model.Settings.Interface, Vrid = g.Model.Key.Vrid, Version = g.Model.Settings.Version, Addresses = [.. g.Model.Addresses.Select(a => a.ToString())], SyncGroup = g.Model.SyncGroup?.Name, State = "waiting", Priority = g.Model.Settings.Priority, Tracks = tracking.Views(g.Model.Tracks),
         Reason = "the dataplane or the exception port is not there",
     };
 }

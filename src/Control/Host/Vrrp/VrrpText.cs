@@ -8,6 +8,9 @@ internal static class VrrpText
 {
     public static string Of(VrrpState state) => state.ToString().ToLowerInvariant();
 
+    /// <summary>Name of a counter: "BadTtl" becomes "badTtl".</summary>
+    public static string Of(VrrpDecodeError error) => $"{char.ToLowerInvariant(error.ToString()[0])}{error.ToString()[1..]}";
+
     /// <summary>"AdvertisementsMissing" becomes "advertisements missing".</summary>
     public static string Of(VrrpReason reason)
     {

@@ -8,11 +8,16 @@ internal static class VrrpViews
 {
     public static VrrpGroupView Make(VrrpGroupModel group, VrrpMember member, VrrpInstance i, VrrpLoop loop, bool owned, IReadOnlyList<VrrpTrackView> tracks) => new()
     {
-        Name = group.Name, Interface = group.Settings.Interface, Vrid = group.Key.Vrid, Version = group.Settings.Version, Addresses = group.Settings.Addresses, SyncGroup = group.SyncGroup?.Name,
+        Name = group.Name, Interface = group.Settings.Interface, Vrid = group.Key.Vrid, Version = group.Settings.Version, Addresses = [.. group.Addresses.Select(a => a.ToString())], SyncGroup = group.SyncGroup?.Name,
         State = VrrpText.Of(i.State), Reason = VrrpText.Of(i.Reason), SinceS = Math.Round((VrrpLoop.NowNs - i.SinceNs) / (double)VrrpLimits.NanosecondsPerSecond, 3),
         Priority = i.Priority, Owned = owned, ActiveRouter = i.ActiveRouter?.ToString(), ActivePriority = i.ActivePriority,
-        IntervalMs = Ms(i.ActiveIntervalNs), SkewMs = Ms(i.SkewNs), MasterDownMs = Ms(i.MasterDownNs), Tracks = tracks, Counters = Counters(i.Counters, member.Heartbeats, loop),
+        IntervalMs = Ms(i.ActiveIntervalNs), SkewMs = Ms(i.SkewNs), MasterDownMs = Ms(i.MasterDownNs), Tracks = tracks,
+        ActiveReason = i.Counters.ActiveTransitions == 0 ? null : VrrpText.Of(i.Counters.ActiveReason), LastRefusal = i.Counters.LastRefusal == VrrpDecodeError.None ? null : VrrpText.Of(i.Counters.LastRefusal),
+        CountersSinceS = Math.Round((VrrpLoop.NowNs - i.Counters.SinceNs) / (double)VrrpLimits.NanosecondsPerSecond, 3), Counters = Counters(i.Counters, member.Heartbeats, loop),
     };
+
+    /// <summary>What does not say which group it is for.</summary>
+    private static readonly VrrpDecodeError[] s_withoutVrid = [VrrpDecodeError.BadIpHeader, VrrpDecodeError.NotVrrp, VrrpDecodeError.BadVrid];
 
     private static double Ms(long ns) => ns / (double)VrrpLimits.NanosecondsPerMillisecond;
 
@@ -21,13 +26,20 @@ internal static class VrrpViews
         Dictionary<string, long> counters = new()
         {
             ["activeTransitions"] = c.ActiveTransitions, ["advertsReceived"] = c.AdvertsReceived, ["advertsSent"] = c.AdvertsSent,
-            ["priorityZeroReceived"] = c.PriorityZeroReceived, ["priorityZeroSent"] = c.PriorityZeroSent, ["losersIgnored"] = c.LosersIgnored,
+            ["priorityZeroReceived"] = c.PriorityZeroReceived, ["priorityZeroSent"] = c.PriorityZeroSent, ["priorityZeroIgnored"] = c.PriorityZeroIgnored, ["losersIgnored"] = c.LosersIgnored,
+            ["ownAddressReceived"] = c.OwnAddressReceived, ["receivedInInitialize"] = c.ReceivedInInitialize, ["heldByGroup"] = c.HeldByGroup,
             ["ownerConflicts"] = c.OwnerConflicts, ["rivalsHeard"] = c.RivalsHeard, ["intervalsLearned"] = c.IntervalsLearned, ["version2Shadowed"] = c.Version2Shadowed,
             ["lateTimers"] = c.LateTimers, ["leasesLost"] = c.LeasesLost, ["interface.sendErrors"] = links.Sum(l => l.SendErrors), ["interface.peersUnresolved"] = links.Sum(l => l.PeersUnresolved), ["interface.stops"] = loop.Stops,
         };
-        foreach (VrrpDecodeError error in Enum.GetValues<VrrpDecodeError>().Where(e => e != VrrpDecodeError.None))
+        VrrpDecodeError[] errors = [.. Enum.GetValues<VrrpDecodeError>().Where(e => e != VrrpDecodeError.None)];
+        foreach (VrrpDecodeError error in errors.Except(s_withoutVrid))
         {
-            counters[$"interface.{char.ToLowerInvariant(error.ToString()[0])}{error.ToString()[1..]}"] = links.Sum(l => l.Count(error));
+            counters[VrrpText.Of(error)] = c.Refused(error);
+        }
+
+        foreach (VrrpDecodeError error in errors)
+        {
+            counters[$"interface.{VrrpText.Of(error)}"] = links.Sum(l => l.Count(error));
         }
 
         return counters;
