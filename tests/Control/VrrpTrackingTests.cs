@@ -38,6 +38,19 @@ public sealed class VrrpTrackingTests : IDisposable
         Assert.Equal((200, true), Look());
     }
 
+    /// <summary>The decrements of routers' labs: "track interface ... reduced 35" and so on.</summary>
+    [Theory]
+    [InlineData(150, 35, 115)]
+    [InlineData(250, 100, 150)]
+    [InlineData(120, 30, 90)]
+    public void AnInterfaceThatIsDownDecrementsThePriority(byte priority, int decrement, int expected)
+    {
+        Track(new VrrpTrackSettings { Name = "up", Kind = "link", Interface = "lan1", Weight = -decrement });
+        _region.Port(1).LinkUp = 0;
+        Look();
+        Assert.Equal(expected, _tracking.Tracker(_group.Tracks).PriorityFor(priority));
+    }
+
     [Fact]
     public void AUseHasItsOwnWeightAndDirection()
     {
