@@ -81,7 +81,7 @@ public sealed class SecondDirector
 
         (int, string) key = (service.Slot, r.Client);
         FlowReading? flow = _flows.GetValueOrDefault(key);
-        if (flow != null && flow.IsLive(NowMs) && !((r.Flags & 2) != 0 && flow.IsOver))
+        if (flow != null && flow.IsLive(NowMs) && !((r.Flags & 6) == 2 && flow.IsOver))
         {
             Tally.FlowHits++;
         }
