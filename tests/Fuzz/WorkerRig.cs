@@ -82,37 +82,59 @@ public sealed unsafe class WorkerRig : IDisposable
 
     public Func<int, bool> InSegments { get; set; } = _ => false;
 
+    /// <summary>What happens while the worker receives, after it has looked at the clock.</summary>
+    public Action WhileReceiving { get; set; } = () => { };
+
+    /// <summary>One turn in which housekeeping wants a frame sent that relies on a VRRP group's lease.</summary>
+    public Fate Inject(int port, byte[] frame, uint group)
+    {
+        Place(0, frame);
+        _worker->FromHousekeeping.TryPush((ulong)_mbufs, (uint)port, group);
+        return Turn(port, 0, 1)[0];
+    }
+
     /// <summary>One turn with these frames from one port.</summary>
     public Fate[] Turn(int port, IReadOnlyList<byte[]> frames)
     {
         for (int i = 0; i < frames.Count; i++)
         {
-            byte* at = _buffers[i].Place(frames[i]), mbuf = _mbufs + (i * MbufBytes), start = at + frames[i].Length - BufferBytes;
-            *(byte**)(mbuf + Mbuf.BufferAddressOffset) = start;
-            *(ushort*)(mbuf + Mbuf.DataOffsetOffset) = (ushort)(at - start);
-            *(ushort*)(mbuf + Mbuf.SegmentCountOffset) = InSegments(i) ? (ushort)2 : (ushort)1;
-            *(ulong*)(mbuf + Mbuf.FlagsOffset) = ChecksumBad(i) ? Mbuf.IpChecksumBad : 0;
-            *(ushort*)(mbuf + Mbuf.DataLengthOffset) = (ushort)frames[i].Length;
-            *(uint*)(mbuf + Mbuf.PacketLengthOffset) = (uint)frames[i].Length;
+            Place(i, frames[i]);
         }
 
+        return Turn(port, frames.Count, frames.Count);
+    }
+
+    private void Place(int i, byte[] frame)
+    {
+        byte* at = _buffers[i].Place(frame), mbuf = _mbufs + (i * MbufBytes), start = at + frame.Length - BufferBytes;
+        *(byte**)(mbuf + Mbuf.BufferAddressOffset) = start;
+        *(ushort*)(mbuf + Mbuf.DataOffsetOffset) = (ushort)(at - start);
+        *(ushort*)(mbuf + Mbuf.SegmentCountOffset) = InSegments(i) ? (ushort)2 : (ushort)1;
+        *(ulong*)(mbuf + Mbuf.FlagsOffset) = ChecksumBad(i) ? Mbuf.IpChecksumBad : 0;
+        *(ushort*)(mbuf + Mbuf.DataLengthOffset) = (ushort)frame.Length;
+        *(uint*)(mbuf + Mbuf.PacketLengthOffset) = (uint)frame.Length;
+    }
+
+    /// <summary>One turn in which so many frames come in by a port; the fates of the first ones that were placed.</summary>
+    private Fate[] Turn(int port, int received, int placed)
+    {
         for (int n = RingRoom; n < RingEntries; n++)
         {
             _worker->ToHousekeeping.TryPush(0, 0, 0);
         }
 
-        (_rxPort, _rxCount) = (port, frames.Count);
+        (_rxPort, _rxCount) = (port, received);
         _worker->TurnsSinceClock = _worker->IdleTurns = 0; // the clock is the test's
         Array.Clear(_fates);
         t_current = this;
         Worker.RunOnce(_worker);
         Housekeeping();
-        if (_fault != null || _fates.Take(frames.Count).Any(f => f == null))
+        if (_fault != null || _fates.Take(placed).Any(f => f == null))
         {
             throw new InvalidOperationException(_fault ?? "A frame is lost and not given back.");
         }
 
-        return [.. _fates.Take(frames.Count).Select(f => f!)];
+        return [.. _fates.Take(placed).Select(f => f!)];
     }
 
     /// <inheritdoc/>
@@ -141,7 +163,7 @@ public sealed unsafe class WorkerRig : IDisposable
             }
 
             bool refused = SlowTag.IsRefusal(entry.Tag, out DropReason reason, out int mtu);
-            End(entry.Packet, refused ? "refuse" : entry.Tag == 0 ? "punt" : "wait", refused ? reason : DropReason.None, (int)entry.Port, refused ? (uint)mtu : entry.Tag);
+            End(entry.Packet, refused ? "refuse" : entry.Tag == 0 ? "punt" : "wait", refused ? reason : DropReason.None, entry.Tag == 0 || refused ? (int)entry.Port : _rxPort, refused ? (uint)mtu : entry.Tag);
         }
     }
 
@@ -175,6 +197,7 @@ public sealed unsafe class WorkerRig : IDisposable
             return 0;
         }
 
+        rig.WhileReceiving();
         for (int i = 0; i < rig._rxCount; i++)
         {
             mbufs[i] = (ulong)(rig._mbufs + (i * MbufBytes));

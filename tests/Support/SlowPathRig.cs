@@ -46,6 +46,9 @@ public sealed unsafe class SlowPathRig : ISlowPathHost, IDisposable
 
     public List<(int Port, byte[] Frame)> Sent { get; } = [];
 
+    /// <summary>VRRP group on which the last sent frame relied.</summary>
+    public uint LastGroup { get; private set; }
+
     public List<byte[]> ToTheHost { get; } = [];
 
     public List<DropReason> Drops { get; } = [];
@@ -86,10 +89,10 @@ public sealed unsafe class SlowPathRig : ISlowPathHost, IDisposable
     }
 
     /// <summary>A packet that waits for a next hop.</summary>
-    public void Wait(byte[] frame, uint nextHop)
+    public void Wait(byte[] frame, uint nextHop, uint group = 0)
     {
         ulong packet = Allocate(frame);
-        _slowPath.HandleWaiting(packet, (byte*)packet, frame.Length, nextHop, NowMs);
+        _slowPath.HandleWaiting(packet, (byte*)packet, frame.Length, nextHop, group, NowMs);
     }
 
     /// <summary>Lets time pass, ticking each 5 ms.</summary>
@@ -109,8 +112,9 @@ public sealed unsafe class SlowPathRig : ISlowPathHost, IDisposable
         return true;
     }
 
-    void ISlowPathHost.Send(ulong packet, byte* frame, int length, int port)
+    void ISlowPathHost.Send(ulong packet, byte* frame, int length, int port, uint group)
     {
+        LastGroup = group;
         Sent.Add((port, new Span<byte>(frame, length).ToArray()));
         Free(packet);
     }

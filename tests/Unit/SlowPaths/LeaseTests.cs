@@ -128,5 +128,53 @@ public sealed unsafe class LeaseTests : IDisposable
         Assert.Equal(1UL, _worker.Counters.FlowsCreated);
     }
 
+    /// <summary>The last look before a burst is sent: at the clock of then, and at the lease of then.</summary>
+    [Theory]
+    [InlineData(30_000, 30_000, 29_999, true)]      // stopped, but the lease lasts
+    [InlineData(30_000, 30_000, 30_000, false)]     // over
+    [InlineData(30_000, 90_000, 30_000, true)]      // over, but renewed meanwhile
+    [InlineData(30_000, 0, 30_000, false)]          // given up
+    [InlineData(10_000, 10_000, 20_000, true)]      // the thread was not stopped: the end of the lease has a margin for that
+    public void ABurstIsLookedAtAgainBeforeItIsSent(ulong granted, ulong later, ulong nowNs, bool forwarded)
+    {
+        _worker.State->NowNs = 0;
+        _worker.Region.Leases[Group] = granted;
+        _worker.Run(0, Frames.L4(Client, 4000, Vip, 80), Frames.L4(Client6, 4000, Vip6, 80));
+        _worker.Region.Leases[Group] = later;
+        Fence.Run(_worker.State, _worker.Burst, nowNs);
+        Assert.Equal(forwarded ? [Verdict.Forward, Verdict.Forward] : [Verdict.Drop, Verdict.Drop], new[] { _worker.Burst->VerdictOf(0), _worker.Burst->VerdictOf(1) });
+        Assert.Equal(forwarded ? 2UL : 0, _worker.Counters.ForwardedPackets);
+        Assert.Equal(forwarded ? (ulong)(_worker.Frame(0).Length + _worker.Frame(1).Length - (2 * Wire.EthernetBytes)) : 0, _worker.Counters.ForwardedBytes);
+    }
+
+    /// <summary>What the slow path sends says on whose lease it relies: it goes through a ring, and the worker looks again.</summary>
+    [Fact]
+    public void AnswersAndWaitingPacketsNameTheirGroup()
+    {
+        _slowPath.Region.Leases[Group] = ulong.MaxValue;
+        Action[] answers =
+        [
+            () => _slowPath.Punt(Messages.Arp(1, Client, Vip, ClientMac, 0)),
+            () => _slowPath.Punt(Solicitation(Vip6)),
+            () => _slowPath.Punt(Messages.Echo4(Client, Vip)),
+            () => _slowPath.Punt(Messages.Icmpv6(Client6, Vip6, ClientMac, [128, 0, 0, 0, 0, 1, 0, 1])),
+            () => _slowPath.Refuse(Frames.L4(Client, 4000, Vip, 80), DropReason.NoServer, 0),
+            () =>
+            {
+                _slowPath.Wait(Frames.L4(Client, 4000, Vip, 80), 1, Group);
+                _slowPath.Punt(Messages.Arp(2, "10.0.0.11", Own, ClientMac));
+            },
+        ];
+        foreach (Action answer in answers)
+        {
+            int before = _slowPath.Sent.Count;
+            answer();
+            Assert.True(_slowPath.Sent.Count > before);
+            Assert.Equal(Group, _slowPath.LastGroup);
+            _slowPath.Punt(Messages.Arp(1, Client, Own, ClientMac, 0));
+            Assert.Equal(0u, _slowPath.LastGroup);
+        }
+    }
+
     private static byte[] Solicitation(string target) => Messages.Nd(135, Client6, target, target, ClientMac, 1);
 }

@@ -53,13 +53,9 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
     /// <summary>All groups as they are now.</summary>
     public async Task<IReadOnlyList<VrrpGroupView>> ViewsAsync()
     {
-        List<VrrpGroupView> views = [];
-        foreach (Group group in _groups)
-        {
-            views.Add(_runner is { } runner && await Ask(runner.Loop.AskAsync(loop => View(group, loop))) is { } view ? view : Waiting(group));
-        }
-
-        return views;
+        IReadOnlyList<Group> groups = _groups;
+        Dictionary<int, VrrpGroupView>? views = _runner is { } runner ? await Ask(runner.Loop.AskAsync(loop => Views(groups, loop))) : null;
+        return [.. groups.Select(group => views?.GetValueOrDefault(group.Id) ?? Waiting(group))];
     }
 
     /// <summary>Hands an event to a group.</summary>
@@ -214,13 +210,15 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
         _given = [];
     }
 
-    private static async Task<VrrpGroupView?> Ask(Task<VrrpGroupView?> answer) =>
+    private static async Task<T?> Ask<T>(Task<T> answer) where T : class =>
         await Task.WhenAny(answer, Task.Delay(AnswerTimeoutMs)) == answer ? await answer : null;
 
-    private VrrpGroupView? View(Group group, VrrpLoop loop)
+    /// <summary>All at once: each question waits for a turn of the loop.</summary>
+    private Dictionary<int, VrrpGroupView> Views(IReadOnlyList<Group> groups, VrrpLoop loop)
     {
-        (VrrpMember? member, VrrpInstance? instance) = loop.Instances.FirstOrDefault(p => p.Member.Id == group.Id);
-        return member == null ? null : VrrpViews.Make(group.Model, member, instance, loop, leases.IsOwned(group.Id), tracking.Views(group.Model.Tracks));
+        Dictionary<int, Group> byId = groups.ToDictionary(g => g.Id);
+        return loop.Instances.Where(i => byId.ContainsKey(i.Member.Id))
+            .ToDictionary(i => i.Member.Id, i => VrrpViews.Make(byId[i.Member.Id].Model, i.Member, i.Instance, loop, leases.IsOwned(i.Member.Id), tracking.Views(byId[i.Member.Id].Model.Tracks)));
     }
 
     private VrrpGroupView Waiting(Group g) => new()

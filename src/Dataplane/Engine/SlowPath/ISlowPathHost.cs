@@ -11,8 +11,8 @@ public unsafe interface ISlowPathHost
     /// <summary>An empty packet with room for at least 1,514 bytes, or false when there is none.</summary>
     bool TryAllocate(out ulong packet, out byte* frame);
 
-    /// <summary>Sends a frame by a port.</summary>
-    void Send(ulong packet, byte* frame, int length, int port);
+    /// <summary>Sends a frame by a port, if this VRRP group is still owned then; 0 = none.</summary>
+    void Send(ulong packet, byte* frame, int length, int port, uint group);
 
     /// <summary>Whether the port has an exception port to the host's kernel.</summary>
     bool HasHost(int port);

@@ -22,7 +22,7 @@ internal sealed unsafe class IcmpErrors(ISlowPathHost host, SlowPathCounters* co
     private long _tokens = BurstMax, _refilledMs;
 
     /// <summary>Sends the error for a frame, if its kind gets one. The frame stays the caller's.</summary>
-    public void Send(byte* frame, int length, int port, ulong portMac, uint own4, DropReason reason, int mtuBytes, long nowMs, bool toVip)
+    public void Send(byte* frame, int length, int port, ulong portMac, uint own4, DropReason reason, int mtuBytes, long nowMs, bool toVip, uint group)
     {
         int l3 = *(ushort*)(frame + 12) == Wire.Vlan ? Wire.EthernetBytes + Wire.VlanTagBytes : Wire.EthernetBytes;
         byte* ip = frame + l3;
@@ -48,7 +48,7 @@ internal sealed unsafe class IcmpErrors(ISlowPathHost host, SlowPathCounters* co
         int quoted = Math.Min(length - l3, (v4 ? ErrorMax4Bytes - Wire.Ipv4Bytes : ErrorMax6Bytes - Wire.Ipv6Bytes) - IcmpBytes);
         int bytes = v4 ? Make4(error + l3, ip, quoted, toVip ? *(uint*)(ip + 16) : own4, reason, mtuBytes) : Make6(error + l3, ip, quoted, portMac, reason, mtuBytes, toVip);
         counters->ErrorsSent++;
-        host.Send(packet, error, l3 + bytes, port);
+        host.Send(packet, error, l3 + bytes, port, group);
     }
 
     /// <summary>No error about an ICMP message, a fragment that is not the first, or to what is no host (RFC 1122 section 3.2.2); without DF nobody looks for the path's MTU.</summary>

@@ -48,6 +48,6 @@ internal sealed unsafe class MulticastMembership(ISlowPathHost host, SlowPathCou
         *(ulong*)(icmp + 12) = NeighbourMessages.SolicitedNodeHigh;
         *(ulong*)(icmp + 20) = NeighbourMessages.SolicitedNode(low);
         *(ushort*)(icmp + 2) = Checksum.Fold(Checksum.Sum(icmp, ReportBytes, Checksum.PseudoHeader6(ip, ReportBytes, Wire.Icmpv6)));
-        host.Send(packet, frame, (int)(icmp - frame) + ReportBytes, entry.Port);
+        host.Send(packet, frame, (int)(icmp - frame) + ReportBytes, entry.Port, group: 0);
     }
 }

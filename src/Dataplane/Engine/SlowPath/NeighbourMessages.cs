@@ -116,7 +116,7 @@ internal sealed unsafe class NeighbourMessages(ISlowPathHost host, SlowPathCount
     }
 
     /// <summary>Turns the request into its answer, in place.</summary>
-    public void AnswerArp(in SlowPacket p, ulong portMac)
+    public void AnswerArp(in SlowPacket p, ulong portMac, uint group)
     {
         byte* arp = p.Frame + p.L3;
         uint asked = *(uint*)(arp + 24);
@@ -124,7 +124,7 @@ internal sealed unsafe class NeighbourMessages(ISlowPathHost host, SlowPathCount
         counters->ArpAnswered++;
         WriteArp(arp, ArpReply, portMac, asked, asker, *(uint*)(arp + 14));
         EthernetHeader.SetMacs(p.Frame, asker, portMac);
-        host.Send(p.Packet, p.Frame, p.Length, p.Port);
+        host.Send(p.Packet, p.Frame, p.Length, p.Port, group);
     }
 
     public void SendSolicitation(in InterfaceEntry entry, ulong portMac, ulong high, ulong low, ulong mac)
@@ -156,7 +156,7 @@ internal sealed unsafe class NeighbourMessages(ISlowPathHost host, SlowPathCount
     }
 
     /// <summary>Answers a solicitation; one without a source address (duplicate address detection) is answered to all nodes (RFC 4861 section 7.2.4).</summary>
-    public void AnswerSolicitation(in SlowPacket p, ulong high, ulong low, ulong portMac)
+    public void AnswerSolicitation(in SlowPacket p, ulong high, ulong low, ulong portMac, uint group)
     {
         byte* ip = p.Frame + p.L3;
         ulong askerHigh = *(ulong*)(ip + 8), askerLow = *(ulong*)(ip + 16);
@@ -170,7 +170,7 @@ internal sealed unsafe class NeighbourMessages(ISlowPathHost host, SlowPathCount
             counters->NdAnswered++;
             byte* icmp = WriteIpv6(entry, frame, unspecified ? AllNodesMac : askerMac, portMac, unspecified ? AllNodesHigh : askerHigh, unspecified ? AllNodesLow : askerLow, high, low);
             WriteNd(icmp, Advertisement, (byte)(FlagOverride | (unspecified ? 0 : FlagSolicited)), high, low, TargetOption, portMac);
-            Finish(packet, frame, icmp, p.Port);
+            Finish(packet, frame, icmp, p.Port, group);
         }
     }
 
@@ -186,7 +186,7 @@ internal sealed unsafe class NeighbourMessages(ISlowPathHost host, SlowPathCount
         int bytes = (int)(arp - frame) + ArpBytes;
         new Span<byte>(frame + bytes, FrameBytesMin - bytes).Clear();
         EthernetHeader.SetMacs(frame, destination, source);
-        host.Send(packet, frame, FrameBytesMin, entry.Port);
+        host.Send(packet, frame, FrameBytesMin, entry.Port, group: 0);
     }
 
     private static void WriteArp(byte* arp, ushort operation, ulong senderMac, uint sender, ulong targetMac, uint target)
@@ -241,5 +241,5 @@ internal sealed unsafe class NeighbourMessages(ISlowPathHost host, SlowPathCount
         *(ushort*)(icmp + 2) = Checksum.Fold(Checksum.Sum(icmp, NdBytes + OptionBytes, Checksum.PseudoHeader6(icmp - Wire.Ipv6Bytes, NdBytes + OptionBytes, Wire.Icmpv6)));
     }
 
-    private void Finish(ulong packet, byte* frame, byte* icmp, int port) => host.Send(packet, frame, (int)(icmp - frame) + NdBytes + OptionBytes, port);
+    private void Finish(ulong packet, byte* frame, byte* icmp, int port, uint group = 0) => host.Send(packet, frame, (int)(icmp - frame) + NdBytes + OptionBytes, port, group);
 }

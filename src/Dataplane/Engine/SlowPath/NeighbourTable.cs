@@ -38,7 +38,7 @@ public sealed unsafe class NeighbourTable
         public ulong Packet;
         public byte* Frame;
         public int Length;
-        public uint Slot;
+        public uint Slot, Group;
         public long DeadlineMs;
     }
 
@@ -111,7 +111,7 @@ public sealed unsafe class NeighbourTable
     }
 
     /// <summary>A packet, ready but for its destination MAC, waits for a next hop.</summary>
-    public void Wait(ulong packet, byte* frame, int length, uint slot, long nowMs)
+    public void Wait(ulong packet, byte* frame, int length, uint slot, uint group, long nowMs)
     {
         ref Hop hop = ref _hops[slot];
         if (slot >= (uint)_hopCount || hop.IpVersion == 0)
@@ -120,7 +120,7 @@ public sealed unsafe class NeighbourTable
         }
         else if (NeighbourWord.IsUsable(_words[slot]))
         {
-            Send(packet, frame, length, slot); // answered in the meantime
+            Send(packet, frame, length, slot, group); // answered in the meantime
         }
         else if (hop.Waiting >= WaitingPerNeighbourMax || _waitingCount == WaitingMax)
         {
@@ -128,7 +128,7 @@ public sealed unsafe class NeighbourTable
         }
         else
         {
-            _waiting[_waitingCount++] = new WaitingPacket { Packet = packet, Frame = frame, Length = length, Slot = slot, DeadlineMs = nowMs + WaitingMs };
+            _waiting[_waitingCount++] = new WaitingPacket { Packet = packet, Frame = frame, Length = length, Slot = slot, Group = group, DeadlineMs = nowMs + WaitingMs };
             hop.Waiting++;
             _slowPath.Counters->QueuedForNeighbour++;
             if (NeighbourWord.State(_words[slot]) is NeighbourState.Failed or NeighbourState.None)
@@ -204,7 +204,7 @@ public sealed unsafe class NeighbourTable
             if (_waiting[i].Slot == slot)
             {
                 WaitingPacket packet = TakeWaiting(i);
-                Send(packet.Packet, packet.Frame, packet.Length, slot);
+                Send(packet.Packet, packet.Frame, packet.Length, slot, packet.Group);
             }
             else
             {
@@ -235,12 +235,12 @@ public sealed unsafe class NeighbourTable
         return packet;
     }
 
-    private void Send(ulong packet, byte* frame, int length, uint slot)
+    private void Send(ulong packet, byte* frame, int length, uint slot, uint group)
     {
         ulong word = _words[slot];
         EthernetHeader.SetMacs(frame, NeighbourWord.Mac(word), _slowPath.PortMac(NeighbourWord.Port(word)));
         _slowPath.Counters->SentFromQueue++;
-        _host.Send(packet, frame, length, NeighbourWord.Port(word));
+        _host.Send(packet, frame, length, NeighbourWord.Port(word), group);
     }
 
     private void SetWord(int slot, ulong mac, NeighbourState state)

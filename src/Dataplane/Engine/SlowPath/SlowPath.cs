@@ -66,22 +66,25 @@ public sealed unsafe class SlowPath
         _announcements.Tick(nowMs);
     }
 
-    /// <summary>A packet of a virtual service that waits for its next hop; ready but for the destination MAC.</summary>
-    public void HandleWaiting(ulong packet, byte* frame, int length, uint nextHop, long nowMs) => _neighbours.Wait(packet, frame, length, nextHop, nowMs);
+    /// <summary>A packet of a virtual service that waits for its next hop; ready but for the destination MAC. Its VIP's VRRP group, or 0.</summary>
+    public void HandleWaiting(ulong packet, byte* frame, int length, uint nextHop, uint group, long nowMs) => _neighbours.Wait(packet, frame, length, nextHop, group, nowMs);
 
     /// <summary>A packet that a worker would not pass on: its sender is told, and it is lost.</summary>
     public void HandleRefused(ulong packet, byte* frame, int length, int port, DropReason reason, int mtuBytes, long nowMs)
     {
         byte* ip = frame + Wire.EthernetBytes + (*(ushort*)(frame + 12) == Wire.Vlan ? Wire.VlanTagBytes : 0);
         bool v4 = (ip[0] >> 4) == 4;
+        LocalAddress4Entry local4 = default;
+        LocalAddress6Entry local6 = default;
         bool toVip = v4
-            ? _view.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local4) && local4.IsVirtual
-            : _view.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out LocalAddress6Entry local6) && local6.IsVirtual;
+            ? _view.TryFindLocal4(*(uint*)(ip + 16), out local4) && local4.IsVirtual
+            : _view.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out local6) && local6.IsVirtual;
+        uint group = !toVip ? 0u : v4 ? local4.VrrpGroup : local6.VrrpGroup;
         int interfaceId = FindInterface(port, VlanOf(frame));
         uint own4 = interfaceId < 0 ? 0 : _view.Interfaces[interfaceId].Address4;
         if (toVip || !v4 || own4 != 0)
         {
-            _errors.Send(frame, length, port, _portMacs[port], own4, reason, mtuBytes, nowMs, toVip);
+            _errors.Send(frame, length, port, _portMacs[port], own4, reason, mtuBytes, nowMs, toVip, group);
         }
 
         _host.Drop(packet, reason);
@@ -169,7 +172,7 @@ public sealed unsafe class SlowPath
         {
             if (Owns(group))
             {
-                _messages.AnswerArp(p, MacOf(group, p));
+                _messages.AnswerArp(p, MacOf(group, p), group);
             }
             else
             {
@@ -224,7 +227,7 @@ public sealed unsafe class SlowPath
         {
             EchoReply.Make4(p, icmp, icmpBytes, MacOf(local.VrrpGroup, p));
             Counters->EchoAnswered++;
-            _host.Send(p.Packet, p.Frame, p.Length, p.Port);
+            _host.Send(p.Packet, p.Frame, p.Length, p.Port, local.VrrpGroup);
         }
     }
 
@@ -272,7 +275,7 @@ public sealed unsafe class SlowPath
         {
             EchoReply.Make6(p, icmp, payloadBytes, MacOf(local.VrrpGroup, p));
             Counters->EchoAnswered++;
-            _host.Send(p.Packet, p.Frame, p.Length, p.Port);
+            _host.Send(p.Packet, p.Frame, p.Length, p.Port, local.VrrpGroup);
         }
     }
 
@@ -307,7 +310,7 @@ public sealed unsafe class SlowPath
 
         if (IsLocal6(high, low, p.Interface, p.Port, out uint group) && Owns(group))
         {
-            _messages.AnswerSolicitation(p, high, low, MacOf(group, p));
+            _messages.AnswerSolicitation(p, high, low, MacOf(group, p), group);
         }
         else if (group != 0)
         {

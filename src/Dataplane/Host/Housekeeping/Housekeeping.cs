@@ -148,7 +148,7 @@ public sealed unsafe class Housekeeping
                 }
                 else if (entry.Tag != 0)
                 {
-                    _slowPath.HandleWaiting(entry.Packet, frame, length, entry.Tag, nowMs);
+                    _slowPath.HandleWaiting(entry.Packet, frame, length, entry.Tag, entry.Port, nowMs);
                 }
                 else
                 {

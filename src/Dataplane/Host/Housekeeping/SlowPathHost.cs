@@ -26,10 +26,10 @@ public sealed unsafe class SlowPathHost(Native native, MbufPools pools, Dataplan
     }
 
     /// <inheritdoc/>
-    public void Send(ulong packet, byte* frame, int length, int port)
+    public void Send(ulong packet, byte* frame, int length, int port, uint group)
     {
         Mbuf.SetFrame(packet, frame, (uint)length);
-        if (!worker->FromHousekeeping.TryPush(packet, (uint)port, 0))
+        if (!worker->FromHousekeeping.TryPush(packet, (uint)port, group))
         {
             Drop(packet, DropReason.InjectRingFull);
         }
@@ -95,7 +95,7 @@ public sealed unsafe class SlowPathHost(Native native, MbufPools pools, Dataplan
         }
 
         counters->FromHost++;
-        Send(spare, frame, length, port);
+        Send(spare, frame, length, port, group: 0);
         spare = 0;
         return true;
     }

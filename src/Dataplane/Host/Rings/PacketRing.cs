@@ -18,7 +18,7 @@ public unsafe struct PacketRing
         public ulong Packet;
         /// <summary>To housekeeping: see <see cref="Forwarder.Engine.SlowTag"/>. To a worker: egress port. Between workers: not used.</summary>
         public uint Tag;
-        /// <summary>To housekeeping and between workers: ingress port.</summary>
+        /// <summary>To housekeeping and between workers: ingress port; VRRP group of a packet that waits. To a worker: VRRP group on whose lease the frame relies, 0 = none.</summary>
         public uint Port;
     }
 

@@ -63,7 +63,17 @@ public static unsafe class Worker
         Classify.Run(&w->Engine, &w->Burst);
         Select.Run(&w->Engine, &w->Burst);
         Rewrite.Run(&w->Engine, &w->Burst);
-        Dispatch(w);
+        if (w->Engine.UsesLeases != 0)
+        {
+            Fence.Run(&w->Engine, &w->Burst, (ulong)Stopwatch.GetTimestamp());
+            Dispatch(w);
+            Transmit(w); // nothing may come between the fence and the send
+        }
+        else
+        {
+            Dispatch(w);
+        }
+
         Settle(w);
     }
 
@@ -265,7 +275,7 @@ public static unsafe class Worker
             case Verdict.Punt when w->ToHousekeeping.TryPush(packet, 0, (uint)burst->Ingress):
                 counters.PuntedPackets++;
                 break;
-            case Verdict.Wait when w->ToHousekeeping.TryPush(packet, burst->NextHop[i], (uint)burst->Ingress):
+            case Verdict.Wait when w->ToHousekeeping.TryPush(packet, burst->NextHop[i], Fence.GroupOf(&w->Engine, burst, i)):
                 counters.QueuedPackets++;
                 break;
             case Verdict.Refuse when w->ToHousekeeping.TryPush(packet, SlowTag.Refusal(burst->Reason[i], burst->NextHop[i]), (uint)burst->Ingress):
@@ -307,12 +317,27 @@ public static unsafe class Worker
         int count = 0;
         while (count < InjectAtOnce && w->FromHousekeeping.TryPop(out PacketRing.Entry entry))
         {
-            Enqueue(w, (int)entry.Tag, entry.Packet);
             count++;
+            if (entry.Port != 0 && !OwnsNow(w, entry.Port))
+            {
+                Lose(w, entry.Packet, DropReason.VipNotOwned);
+                continue;
+            }
+
+            Enqueue(w, (int)entry.Tag, entry.Packet);
         }
 
+        Settle(w);
         w->Engine.Block->Counters.InjectedPackets += (uint)count;
         return count;
+    }
+
+    /// <summary>Housekeeping has looked at the lease, too, but that was in another thread.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool OwnsNow(WorkerContext* w, uint group)
+    {
+        w->Engine.NowNs = (ulong)Stopwatch.GetTimestamp();
+        return w->Engine.Owns(group);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
