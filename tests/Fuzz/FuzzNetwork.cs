@@ -14,7 +14,7 @@ public static class FuzzNetwork
     /// <summary>The VRRP group of all services; its virtual MAC address is on one port, untagged.</summary>
     public const int Group = 1, Vrid = 7, VirtualMacPort = 0, PortCount = 2;
 
-    private const int Untagged = 0, Tagged = 1, Outside = 2, Vlan = 100, MtuBytes = 1_500, OutsideMtuBytes = 1_400;
+    public const int Untagged = 0, Tagged = 1, Outside = 2, Vlan = 100, MtuBytes = 1_500, OutsideMtuBytes = 1_400;
     private static readonly (int Port, int Vlan, int Mtu)[] s_interfaces = [(0, 0, MtuBytes), (0, Vlan, MtuBytes), (1, 0, OutsideMtuBytes)];
     private static readonly ContentBuilder s_builder = new();
     private static readonly List<FuzzService> s_services = [];

@@ -39,6 +39,7 @@ public sealed unsafe class WorkerRig : IDisposable
         _worker->Engine.Flows6 = FlowTable6.Create(Zeroed(FlowTable6.MeasureBytes(Flows)), Flows);
         _worker->Engine.Ports = LocalPorts.Create(Zeroed(LocalPorts.MeasureBytes(Sources, 1, State->Flows4, State->Flows6)), Sources, 0, 1, State->Flows4, State->Flows6);
         _worker->ToHousekeeping = PacketRing.Create(Zeroed(PacketRing.MeasureBytes(RingEntries)), RingEntries);
+        _worker->Urgent = PacketRing.Create(Zeroed(PacketRing.MeasureBytes(MbufPlan.UrgentEntries)), MbufPlan.UrgentEntries);
         _worker->FromHousekeeping = PacketRing.Create(Zeroed(PacketRing.MeasureBytes(RingEntries)), RingEntries);
         _worker->PortCount = PortCount;
         (_worker->DpdkPort[0], _worker->DpdkPort[1]) = (0, 1);
@@ -76,6 +77,9 @@ public sealed unsafe class WorkerRig : IDisposable
     public int TxRoom { get; set; } = int.MaxValue;
 
     public int RingRoom { get; set; } = RingEntries;
+
+    /// <summary>Entries that the ring for urgent frames still takes; without any they go the way of all others.</summary>
+    public int UrgentRoom { get; set; }
 
     /// <summary>Whether the port finds a frame's IPv4 header checksum wrong; whether it comes in two segments. By index.</summary>
     public Func<int, bool> ChecksumBad { get; set; } = _ => false;
@@ -123,6 +127,11 @@ public sealed unsafe class WorkerRig : IDisposable
             _worker->ToHousekeeping.TryPush(0, 0, 0);
         }
 
+        for (int n = UrgentRoom; n < MbufPlan.UrgentEntries; n++)
+        {
+            _worker->Urgent.TryPush(0, 0, 0);
+        }
+
         (_rxPort, _rxCount) = (port, received);
         _worker->TurnsSinceClock = _worker->IdleTurns = 0; // the clock is the test's
         Array.Clear(_fates);
@@ -155,6 +164,14 @@ public sealed unsafe class WorkerRig : IDisposable
 
     private void Housekeeping()
     {
+        while (_worker->Urgent.TryPop(out PacketRing.Entry entry))
+        {
+            if (entry.Packet != 0)
+            {
+                End(entry.Packet, "urgent", DropReason.None, (int)entry.Port, entry.Tag);
+            }
+        }
+
         while (_worker->ToHousekeeping.TryPop(out PacketRing.Entry entry))
         {
             if (entry.Packet == 0)

@@ -12,6 +12,9 @@ public readonly record struct MbufPlan(int RxDescriptors, int TxDescriptors, int
     /// <summary>Entries of the rings between a worker and housekeeping, and of DPDK's per-lcore cache (it may hold half as many again).</summary>
     public const int RingEntries = 1_024, CacheEntries = 384;
 
+    /// <summary>Entries of the ring of urgent frames from a worker to housekeeping, and of the ring back those that only the host's frames may take.</summary>
+    public const int UrgentEntries = 256, InjectReserve = RingEntries / 4;
+
     /// <summary>Packets waiting for neighbours, and packets of a Tx buffer.</summary>
     public const int WaitingMax = 1_024, TxBufferEntries = 64;
 
@@ -30,7 +33,7 @@ public readonly record struct MbufPlan(int RxDescriptors, int TxDescriptors, int
         ports.Sum(p => p.RxDescriptors) * workers,
         ports.Sum(p => p.TxDescriptors) * workers,
         (workers * (Limits.BurstMax + (ports.Count * TxBufferEntries))) + ((workers + 1) * CacheEntries),
-        workers * 2 * RingEntries,
+        workers * ((2 * RingEntries) + UrgentEntries),
         WaitingMax,
         workers * (workers - 1) * HandOverEntries(workers));
 

@@ -137,6 +137,15 @@ public sealed unsafe class Housekeeping
         int done = 0;
         foreach (WorkerContext* worker in _launcher.Workers)
         {
+            for (int n = 0; n < MbufPlan.UrgentEntries && worker->Urgent.TryPop(out PacketRing.Entry entry); n++)
+            {
+                done++;
+                _slowPath.HandleFrame(entry.Packet, Mbuf.Frame(entry.Packet), (int)Mbuf.Length(entry.Packet), (int)entry.Port, nowMs);
+            }
+        }
+
+        foreach (WorkerContext* worker in _launcher.Workers)
+        {
             for (int n = 0; n < PacketsPerRound && worker->ToHousekeeping.TryPop(out PacketRing.Entry entry); n++)
             {
                 done++;

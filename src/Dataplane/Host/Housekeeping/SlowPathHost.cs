@@ -28,8 +28,15 @@ public sealed unsafe class SlowPathHost(Native native, MbufPools pools, Dataplan
     /// <inheritdoc/>
     public void Send(ulong packet, byte* frame, int length, int port, uint group)
     {
+        // Answers must not crowd out what the host sends, VRRP among it.
+        bool hasRoom = worker->FromHousekeeping.HasRoomBeside(MbufPlan.InjectReserve);
+        Inject(packet, frame, length, port, group, hasRoom);
+    }
+
+    private void Inject(ulong packet, byte* frame, int length, int port, uint group, bool hasRoom)
+    {
         Mbuf.SetFrame(packet, frame, (uint)length);
-        if (!worker->FromHousekeeping.TryPush(packet, (uint)port, group))
+        if (!hasRoom || !worker->FromHousekeeping.TryPush(packet, (uint)port, group))
         {
             Drop(packet, DropReason.InjectRingFull);
         }
@@ -95,7 +102,7 @@ public sealed unsafe class SlowPathHost(Native native, MbufPools pools, Dataplan
         }
 
         counters->FromHost++;
-        Send(spare, frame, length, port, group: 0);
+        Inject(spare, frame, length, port, group: 0, hasRoom: true);
         spare = 0;
         return true;
     }

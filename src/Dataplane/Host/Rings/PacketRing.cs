@@ -52,6 +52,9 @@ public unsafe struct PacketRing
         return true;
     }
 
+    /// <summary>Whether more than so many entries are free. Producer only.</summary>
+    public readonly bool HasRoomBeside(uint reserve) => Head - Volatile.Read(ref Tail) + reserve <= _mask;
+
     /// <summary>Takes out up to <paramref name="max"/> packets that came in by the same port; returns how many. Consumer only.</summary>
     public readonly int PopOfOnePort(ulong* packets, int max, out int port)
     {

@@ -186,6 +186,7 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
         w->Engine.Ports = LocalPorts.Create(
             Allocate(LocalPorts.MeasureBytes(config.SourceAddresses, Workers.Length, w->Engine.Flows4, w->Engine.Flows6), node, "local ports"),
             config.SourceAddresses, index, Workers.Length, w->Engine.Flows4, w->Engine.Flows6);
+        w->Urgent = PacketRing.Create(Allocate(PacketRing.MeasureBytes(MbufPlan.UrgentEntries), node, "a ring"), MbufPlan.UrgentEntries);
         w->ToHousekeeping = PacketRing.Create(Allocate(PacketRing.MeasureBytes(MbufPlan.RingEntries), node, "a ring"), MbufPlan.RingEntries);
         w->FromHousekeeping = PacketRing.Create(Allocate(PacketRing.MeasureBytes(MbufPlan.RingEntries), node, "a ring"), MbufPlan.RingEntries);
         w->Index = index;

@@ -272,6 +272,7 @@ public static unsafe class Worker
         ref WorkerCounters counters = ref w->Engine.Block->Counters;
         switch (burst->VerdictOf(i))
         {
+            case Verdict.Punt when TryPushUrgent(w, i):
             case Verdict.Punt when w->ToHousekeeping.TryPush(packet, 0, (uint)burst->Ingress):
                 counters.PuntedPackets++;
                 break;
@@ -297,6 +298,16 @@ public static unsafe class Worker
                 Lose(w, packet, (DropReason)burst->Reason[i]);
                 break;
         }
+    }
+
+    /// <summary>Picks VRRP, ARP and neighbour discovery out; half of the ring is VRRP's alone.</summary>
+    private static bool TryPushUrgent(WorkerContext* w, int i)
+    {
+        Burst* burst = &w->Burst;
+        Urgency urgency = Urgencies.Of((byte*)burst->Frame[i], burst->Length[i]);
+        return urgency != Urgency.None
+            && (urgency == Urgency.Vrrp || w->Urgent.HasRoomBeside(MbufPlan.UrgentEntries / 2))
+            && w->Urgent.TryPush(burst->Packet[i], 0, (uint)burst->Ingress);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -36,6 +36,8 @@ public unsafe struct WorkerContext
 
     /// <summary>To housekeeping: punted packets and packets that wait for a neighbour.</summary>
     public PacketRing ToHousekeeping;
+    /// <summary>To housekeeping, taken first: VRRP, ARP, neighbour discovery.</summary>
+    public PacketRing Urgent;
     /// <summary>From housekeeping: frames to send.</summary>
     public PacketRing FromHousekeeping;
 
