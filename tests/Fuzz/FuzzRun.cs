@@ -4,7 +4,7 @@ using System.Globalization;
 namespace Forwarder.Fuzz.Tests;
 
 /// <summary>
-/// How long a target runs, and from which seed: FUZZ_SECONDS (default 5, each target) and FUZZ_SEED (default 1). What is
+/// How long a target runs, and from which seed: FUZZ_SECONDS of CPU time (default 5, each target; ten times as long at most) and FUZZ_SEED (default 1). What is
 /// tried next is written to a file first, so that it is there even if the process dies of it.
 /// </summary>
 public sealed class FuzzRun : IDisposable
@@ -12,7 +12,10 @@ public sealed class FuzzRun : IDisposable
     private static readonly double s_seconds = double.Parse(Environment.GetEnvironmentVariable("FUZZ_SECONDS") ?? "5", CultureInfo.InvariantCulture);
     private static readonly int s_seed = int.Parse(Environment.GetEnvironmentVariable("FUZZ_SEED") ?? "1", CultureInfo.InvariantCulture);
 
+    private const int WallClockFactor = 10;
+
     private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private readonly TimeSpan _cpuBefore = Environment.CpuUsage.TotalTime;
     private readonly string _target;
     private readonly FileStream _last;
 
@@ -31,7 +34,7 @@ public sealed class FuzzRun : IDisposable
     public long Count { get; private set; }
 
     /// <summary>Whether there is time for another input.</summary>
-    public bool Goes => _clock.Elapsed.TotalSeconds < s_seconds;
+    public bool Goes => (Environment.CpuUsage.TotalTime - _cpuBefore).TotalSeconds < s_seconds && _clock.Elapsed.TotalSeconds < WallClockFactor * s_seconds;
 
     /// <summary>Notes the input that is tried now.</summary>
     public void Trying(ReadOnlySpan<byte> input)
