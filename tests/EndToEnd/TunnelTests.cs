@@ -30,10 +30,10 @@ public sealed class TunnelTests(RunningLab bed) : IClassFixture<RunningLab>
         List<Transfer> servers = [.. bed.Lab.RealServers.Select(s => new Transfer(s.Netns, TransferPort, vip))];
         try
         {
-            using HttpLoad load = new(bed.Lab.Client, vip, clients: 2, requests: Requests);
+            using HttpLoad load = new(bed.Lab.Client, vip, clients: 1, requests: Requests);   // of two, one that waits would leave its server out
             IReadOnlyList<LoadPhase> phases = load.Join();
             bed.AssertNoFailure(phases);
-            Assert.InRange(phases[0].SharePercent("rs7"), 20, 80);   // wlc also counts connections that earlier tests have left
+            Assert.InRange(phases[0].SharePercent("rs7"), 45, 55);
             for (int seed = 1; seed <= 2; seed++)
             {
                 Assert.True(Transfer.Run(bed.Lab.Client, vip, TransferPort, TransferBytes, seed), "what arrived differs");

@@ -33,7 +33,7 @@ public sealed class UmlGuest : IDisposable
         Directory.CreateDirectory(Path.Combine(Folder, "modules/lib"));
         File.CreateSymbolicLink(Path.Combine(Folder, "modules/lib/modules"), Modules);
         // A session of its own: the kernel is several processes, which Kill reaches by their group.
-        string[] words = ["netns", "exec", network.Name, "env", "TMPDIR=/dev/shm", "setsid", Kernel, $"mem={MemoryMiB}M", "rootfstype=hostfs", "rootflags=/", "ro",
+        string[] words = ["netns", "exec", network.Name, "env", "TMPDIR=/dev/shm", $"LD_PRELOAD={Preload()}", "setsid", Kernel, $"mem={MemoryMiB}M", "rootfstype=hostfs", "rootflags=/", "ro",
             $"init={script}", "con=null", "con0=fd:0,fd:1", "quiet", "panic=-1", $"uml_dir={Folder}/", $"umid={name}", $"vec0:transport=tap,ifname={Tap},depth=128,gro=0"];
         _kernel = Process.Start(new ProcessStartInfo("ip", words) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
         _kernel.BeginErrorReadLine();
@@ -115,6 +115,14 @@ public sealed class UmlGuest : IDisposable
 
             _console.Add(line);
         }
+    }
+
+    /// <summary>What makes it run on CPUs with AMX, see the source.</summary>
+    private string Preload()
+    {
+        string library = Path.Combine(Folder, "uml_ptrace.so");
+        Shell.Run("cc", "-O2", "-shared", "-fPIC", "-o", library, Path.Combine(Repository.Root, "tests/Lab/native/uml_ptrace.c"));
+        return library;
     }
 
     /// <summary>Process 1 of the guest: mounts, modules, the port; then a shell that says when each line is done.</summary>

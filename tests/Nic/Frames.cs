@@ -10,15 +10,18 @@ public static class Frames
     private const int EthernetBytes = 14, Ipv4Bytes = 20, TcpBytes = 20, UdpBytes = 8;
     private const byte Tcp = 6, Udp = 17;
 
-    /// <summary>A SYN with text behind it and a TCP checksum that is deliberately wrong: who forwards it must not repair it.</summary>
-    public static byte[] Syn(string destinationMac, string sourceMac, string source, string destination, ushort sourcePort, bool goodHeaderChecksum = true)
+    /// <summary>TCP flags.</summary>
+    public const byte Syn = 0x02, Reset = 0x04;
+
+    /// <summary>A TCP segment with text in it and a checksum that is deliberately wrong: who forwards it must not repair it.</summary>
+    public static byte[] Segment(string destinationMac, string sourceMac, string source, string destination, ushort sourcePort, byte flags = Syn, bool goodHeaderChecksum = true)
     {
         byte[] frame = Ipv4(destinationMac, sourceMac, source, destination, Tcp, TcpBytes + 40, goodHeaderChecksum);
         Span<byte> tcp = frame.AsSpan(EthernetBytes + Ipv4Bytes);
         BinaryPrimitives.WriteUInt16BigEndian(tcp, sourcePort);
         BinaryPrimitives.WriteUInt16BigEndian(tcp[2..], 80);
         tcp[12] = (TcpBytes / 4) << 4;
-        tcp[13] = 0x02; // SYN
+        tcp[13] = flags;
         BinaryPrimitives.WriteUInt16BigEndian(tcp[14..], 65535);
         BinaryPrimitives.WriteUInt16BigEndian(tcp[16..], 0xBAD5);
         tcp[TcpBytes..].Fill((byte)'x');

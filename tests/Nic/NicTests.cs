@@ -92,12 +92,17 @@ public abstract class NicTests(NicFixture fixture, ITestOutputHelper output)
     public void BytesFromTheEtherTypeOnStay()
     {
         using RawFrames client = new(_lab.Client, "e0"), first = new(_lab.RealServers[0].Netns, "e0"), second = new(_lab.RealServers[1].Netns, "e0");
-        byte[] sent = Frames.Syn(S1Lab.DirectorMac, ClientMac, S1Lab.ClientAddress, S1Lab.Vip, sourcePort: 40_001);
+        byte[] sent = Frames.Segment(S1Lab.DirectorMac, ClientMac, S1Lab.ClientAddress, S1Lab.Vip, sourcePort: 40_001);
         client.Send(sent);
         byte[][] received = [.. first.Receive(s_settle).Concat(second.Receive(s_now)).Where(f => f.AsSpan(14).SequenceEqual(sent.AsSpan(14)))];
         byte[] frame = Assert.Single(received);
         Assert.Equal(S1Lab.DirectorMac, MacText(frame.AsSpan(6, 6)));
         Assert.Equal(sent[12..], frame[12..]);
+
+        // A connection that stays half open counts for its server with wlc, and other tests measure shares.
+        byte[] reset = Frames.Segment(S1Lab.DirectorMac, ClientMac, S1Lab.ClientAddress, S1Lab.Vip, sourcePort: 40_001, Frames.Reset);
+        client.Send(reset);
+        Assert.Single(first.Receive(s_settle).Concat(second.Receive(s_now)), f => f.AsSpan(12).SequenceEqual(reset.AsSpan(12)));
     }
 
     /// <summary>A broken IPv4 header is the card's find: the packet goes nowhere and has a counter.</summary>
@@ -108,7 +113,7 @@ public abstract class NicTests(NicFixture fixture, ITestOutputHelper output)
         ulong before = _director.Counters().Drops["ipv4ChecksumBad"];
         for (int i = 0; i < FramesSent; i++)
         {
-            client.Send(Frames.Syn(S1Lab.DirectorMac, ClientMac, S1Lab.ClientAddress, S1Lab.Vip, sourcePort: 40_002, goodHeaderChecksum: false));
+            client.Send(Frames.Segment(S1Lab.DirectorMac, ClientMac, S1Lab.ClientAddress, S1Lab.Vip, sourcePort: 40_002, goodHeaderChecksum: false));
         }
 
         _ = _lab.Client.Run($"ping -c 1 -W 2 {S1Lab.Vip}");

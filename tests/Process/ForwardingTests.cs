@@ -109,7 +109,7 @@ public sealed class ForwardingTests
         Assert.Equal(Enumerable.Range(2000, 10), flows.Select(f => (int)System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(f.ClientPort)).Order());
         Assert.All(flows, f => Assert.Equal((FlowState.SynReceived, (byte)4, (ushort)1, ContentBuilder.Words(Lan.Client).High), (f.State, f.IpVersion, f.Service, f.ClientHigh)));
         Assert.All(flows, f => Assert.InRange(f.RemainingMs, 50_000u, 60_500u));
-        Assert.Equal(10ul, bed.Region.ServerCounters(0).ToArray().Aggregate(0ul, (sum, s) => sum + s.InactiveConnections));
+        Assert.Equal(10ul, bed.Region.ServerCounters(0).ToArray().Aggregate(0ul, (sum, s) => sum + s.ActiveConnections));
     }
 
     private static ulong SumOfDrops(Bed bed)

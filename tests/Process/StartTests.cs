@@ -20,7 +20,7 @@ public sealed class StartTests(ITestOutputHelper output) : IDisposable
         { "workerCpus", "[0, 1]", "The region has 1 worker block(s), the configuration 2 worker(s)" },
         { "housekeepingCpu", "-1", "housekeepingCpu: this process may not use CPU -1" },
         { "ports", "[]", "ports: 0 given, 1 to 16 allowed" },
-        { "mbufs", "1000", "mbufs: 1000 are too few; needed are 4960 = 512 in Rx rings + 512 in Tx rings" },
+        { "mbufs", "1000", "mbufs: 1000 are too few; needed are 5216 = 512 in Rx rings + 512 in Tx rings" },
         { "memoryMiB", "0", "memoryMiB: 0; allowed are 1 to 1048576" },
         { "memoryMiB", "16", "memoryMiB 16" },
         { "hugepages", "\"sometimes\"", "hugepages: \"sometimes\"; allowed are auto, required, never" },
