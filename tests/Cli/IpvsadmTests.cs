@@ -10,6 +10,8 @@ public sealed class IpvsadmTests : IAsyncLifetime, IDisposable
         -a -t 172.16.58.1:80 -r 172.16.58.10:80 -g -w 0
         -A -u 172.16.58.1:53 -s mh
         -a -u 172.16.58.1:53 -r 172.16.58.7:53 -i -w 1
+        -a -u 172.16.58.1:53 -r 172.16.58.8:53 -i --tun-type gue --tun-port 6080 --tun-nocsum -w 1
+        -a -u 172.16.58.1:53 -r 172.16.58.9:53 -i --tun-type gre --tun-csum -w 1
         -A -t [fd16::100]:80 -s mh
         -a -t [fd16::100]:80 -r [fd16::7]:80 -g -w 65535
 
@@ -76,6 +78,8 @@ public sealed class IpvsadmTests : IAsyncLifetime, IDisposable
               -> RemoteAddress:Port           Forward Weight ActiveConn InActConn
             UDP  172.16.58.1:53 mh
               -> 172.16.58.7:53               Tunnel  1      0          0         
+              -> 172.16.58.8:53               Tunnel  1      0          0         
+              -> 172.16.58.9:53               Tunnel  1      0          0         
 
             """, Done("-L -n -u 172.16.58.1:53"));
         Outcome none = _bed.Ipvsadm("-L -n -t 172.16.58.1:53");

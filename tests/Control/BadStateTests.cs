@@ -125,6 +125,13 @@ public sealed class BadStateTests(ControlBed bed) : IClassFixture<ControlBed>
         { "/services/0/servers/0/address", "\"172.16.58.1\"", null, "VIP itself" },
         { "/services/0/servers/0/address", "\"172.16.58.2\"", null, "own address of the director" },
         { "/services/0/servers/0/address", "\"fd16::7\"", null, "different families" },
+        { "/services/0/servers/0", Tunnel("dr", """{"type":"gre"}"""), "/services/0/servers/0/tunnel", "Only the method tunnel" },
+        { "/services/0/servers/0", Tunnel("tunnel", """{"type":"vxlan"}"""), "/services/0/servers/0/tunnel/type", "ipip, gue and gre" },
+        { "/services/0/servers/0", Tunnel("tunnel", """{"type":"gue"}"""), "/services/0/servers/0/tunnel/port", "1 to 65535" },
+        { "/services/0/servers/0", Tunnel("tunnel", """{"type":"gue","port":65536}"""), "/services/0/servers/0/tunnel/port", "1 to 65535" },
+        { "/services/0/servers/0", Tunnel("tunnel", """{"type":"gre","port":6080}"""), "/services/0/servers/0/tunnel/port", "only gue has" },
+        { "/services/0/servers/0", Tunnel("tunnel", """{"port":6080}"""), "/services/0/servers/0/tunnel/port", "only gue has" },
+        { "/services/0/servers/0", Tunnel("tunnel", """{"checksum":true}"""), "/services/0/servers/0/tunnel/checksum", "gue and gre may" },
         { "/services/0/servers/1/address", "\"172.16.58.7\"", null, "given twice" },
         { "/services/0/servers/0/port", "8080", null, "only the methods nat and fullnat translate ports" },
         { "/services/0/servers/0/weight", "-1", null, "0 to 65535" },
@@ -251,6 +258,8 @@ public sealed class BadStateTests(ControlBed bed) : IClassFixture<ControlBed>
         { "/services/0/servers/1/a~1b", "1", "/services/0/servers/1/a~1b" },
         { "/services/1", """{"protocol":"tcp","port":80}""", "/services/1" },
     };
+
+    private static string Tunnel(string method, string kind) => $$"""{"address":"172.16.58.7","method":"{{method}}","tunnel":{{kind}}}""";
 
     private static string Pool(string name, params string[] addresses) =>
         $$"""[ { "name": "{{name}}", "addresses": [ {{string.Join(", ", addresses.Select(a => $"\"{a}\""))}} ] } ]""";

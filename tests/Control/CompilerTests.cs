@@ -149,6 +149,38 @@ public sealed class CompilerTests
         Assert.All(content.Interfaces, i => Assert.Equal(0, i.VrrpFamilies));
     }
 
+    [Fact]
+    public void KindsOfTunnelsAreCompiledWithWhatTheyTakeOfTheMtu()
+    {
+        DesiredState state = States.WithServices(1);
+        VirtualService service = state.Services[0];
+        string rip = service.Servers[0].Address;
+        SnapshotCompiler compiler = new();
+        foreach ((TunnelSettings? settings, Encapsulation encapsulation, ushort port, byte checksum, int bytes) in ((TunnelSettings?, Encapsulation, ushort, byte, int)[])
+        [
+            (null, Encapsulation.Ipip, 0, 0, 20), (new TunnelSettings { Type = "gue", Port = 6080 }, Encapsulation.Gue, 0xC017, 0, 32), (new TunnelSettings { Type = "gue", Port = 6080, Checksum = true }, Encapsulation.Gue, 0xC017, 1, 32),
+            (new TunnelSettings { Type = "gre" }, Encapsulation.Gre, 0, 0, 24), (new TunnelSettings { Type = "gre", Checksum = true }, Encapsulation.Gre, 0, 1, 28),
+        ])
+        {
+            VirtualService next = service with { Servers = [new RealServer { Address = rip, Method = "tunnel", Tunnel = settings }] };
+            SnapshotContent content = compiler.Compile(ModelBuilder.Build(state with { Services = [next] }, new CheckedServices()));
+            ServerEntry server = content.Servers.Single(s => s.Valid != 0);
+            TargetEntry target = content.Targets[(int)server.Target];
+            Assert.Equal((encapsulation, port, checksum, 1_500 - bytes), (target.Encapsulation, target.Port, target.Checksum, server.MtuBytes));
+            Assert.Equal(SnapshotFault.None, SnapshotVerifier.Verify(Bytes(content), 1, out _));
+        }
+    }
+
+    [Fact]
+    public void AChangeOfTheMethodTakesTheKindOfTunnelAlong()
+    {
+        RealServer server = new() { Address = "172.16.58.7", Method = "tunnel", Tunnel = new TunnelSettings { Type = "gre" } };
+        Assert.Equal("gre", Edits.Changed(server, new RealServerChange { Weight = 5 }).Tunnel?.Type);
+        Assert.Equal("gue", Edits.Changed(server, new RealServerChange { Tunnel = new TunnelSettings { Type = "gue" } }).Tunnel?.Type);
+        Assert.Null(Edits.Changed(server, new RealServerChange { Method = "dr" }).Tunnel);
+        Assert.Equal("gre", Edits.Changed(server, new RealServerChange { Method = "tunnel" }).Tunnel?.Type);
+    }
+
     private static DesiredState Next(DesiredState state, VirtualService[] next, int kept, bool tagged)
     {
         VirtualService[] stay = [.. state.Services.Where((_, i) => (kept >> (i % 3) & 1) != 0)];

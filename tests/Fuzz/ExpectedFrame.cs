@@ -20,8 +20,8 @@ public static class ExpectedFrame
         return [.. to, .. from, .. tag, (byte)(etherType >> 8), (byte)etherType, .. packet];
     }
 
-    /// <summary>The packet in an outer header (RFC 2003, RFC 4213, RFC 2473), its TTL one less. A congestion mark stays inside (RFC 3168 section 9.1.1).</summary>
-    public static byte[] Tunnelled(Reading r, FuzzServer server, int identification)
+    /// <summary>The packet in an outer header (RFC 2003, RFC 4213, RFC 2473), with GUE or GRE (RFC 2784) between them; its TTL one less. A congestion mark stays inside (RFC 3168 section 9.1.1).</summary>
+    public static byte[] Tunnelled(Reading r, FuzzServer server, int identification, int sourcePort)
     {
         byte[] inner = r.Ip[..r.Bytes];
         int dsField = r.IsV6 ? (Word(inner, 0) >> 4) & 0xFF : inner[1];
@@ -32,16 +32,44 @@ public static class ExpectedFrame
             Sum(inner, 10, r.Ip, 0, r.L4, []);
         }
 
+        int dontFragment = r.IsV6 ? 0 : inner[6] & 0x40;
+        (byte[] between, protocol) = Between(inner, server, protocol, sourcePort);
+        inner = [.. between, .. inner];
         if (server.Address.Length == 16)
         {
             byte[] first = [(byte)(0x60 | (dsField >> 4)), (byte)(dsField << 4), 0, 0];
             return [.. first, (byte)(inner.Length >> 8), (byte)inner.Length, (byte)protocol, (byte)ttl, .. server.Source, .. server.Address, .. inner];
         }
 
-        int total = 20 + inner.Length, dontFragment = r.IsV6 ? 0 : inner[6] & 0x40;
+        int total = 20 + inner.Length;
         byte[] outer = [0x45, (byte)dsField, (byte)(total >> 8), (byte)total, (byte)(identification >> 8), (byte)identification, (byte)dontFragment, 0, (byte)ttl, (byte)protocol, 0, 0, .. server.Source, .. server.Address];
         BinaryPrimitives.WriteUInt16BigEndian(outer.AsSpan(10), (ushort)(0xFFFF - VrrpRules.Sum(outer)));
         return [.. outer, .. inner];
+    }
+
+    /// <summary>Headers of GUE or GRE, and the protocol by which the outer header calls them.</summary>
+    private static (byte[] Headers, int Protocol) Between(byte[] inner, FuzzServer server, int protocol, int sourcePort)
+    {
+        switch (server.Tunnel.Kind)
+        {
+            case "gue":
+                int bytes = 12 + inner.Length;
+                byte[] gue = [(byte)(sourcePort >> 8), (byte)sourcePort, (byte)(server.Port >> 8), (byte)server.Port, (byte)(bytes >> 8), (byte)bytes, 0, 0, 0, (byte)protocol, 0, 0];
+                if (server.Tunnel.Summed)
+                {
+                    byte[] pseudo = [.. server.Source, .. server.Address, 0, 17, (byte)(bytes >> 8), (byte)bytes];
+                    ushort sum = (ushort)(0xFFFF - VrrpRules.Sum([.. pseudo, .. gue, .. inner]));
+                    BinaryPrimitives.WriteUInt16BigEndian(gue.AsSpan(6), sum == 0 ? (ushort)0xFFFF : sum);
+                }
+
+                return (gue, 17);
+            case "gre":
+                byte[] plain = [(byte)(server.Tunnel.Summed ? 0x80 : 0), 0, (byte)(protocol == 4 ? 0x08 : 0x86), (byte)(protocol == 4 ? 0x00 : 0xDD)];
+                uint rest = 0xFFFF - VrrpRules.Sum([.. plain, .. inner]);
+                return (server.Tunnel.Summed ? [.. plain, (byte)(rest >> 8), (byte)rest, 0, 0] : plain, 47);
+            default:
+                return ([], protocol);
+        }
     }
 
     /// <summary>A request with the server's address and port as destination, or a reply with the service's as source.</summary>

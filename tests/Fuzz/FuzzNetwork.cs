@@ -20,6 +20,9 @@ public static class FuzzNetwork
     private static readonly List<FuzzService> s_services = [];
     private static int s_servers;
 
+    /// <summary>Kinds of tunnels, in the place of a server's port.</summary>
+    private const int Gue = 6080, GueSummed = 6081, Gre = 1, GreSummed = 2;
+
     static FuzzNetwork()
     {
         string[] own = ["172.16.58.2", "10.1.0.2", "192.0.2.1"];
@@ -30,9 +33,9 @@ public static class FuzzNetwork
 
         s_builder.Local("fd16::2", LocalAddressKind.Own, Untagged);
         const ForwardingMethod Dr = ForwardingMethod.DirectRouting, Tunnel = ForwardingMethod.Tunnel, Nat = ForwardingMethod.Nat;
-        Add("172.16.58.1", 80, Wire.Tcp, Scheduler.Maglev, (Dr, Untagged, "172.16.58.7", 0, 2), (Tunnel, Untagged, "172.16.58.9", 0, 2), (Tunnel, Untagged, "fd16::9", 0, 1), (Nat, Untagged, "172.16.58.7", 8080, 2), (Nat, Outside, "192.0.2.7", 8080, 1));
-        Add("172.16.58.1", 53, Wire.Udp, Scheduler.Wlc, (Dr, Tagged, "10.1.0.7", 0, 1), (Nat, Tagged, "10.1.0.7", 5353, 2), (Tunnel, Tagged, "10.1.0.9", 0, 1));
-        Add("fd16::100", 80, Wire.Tcp, Scheduler.Wlc, (Dr, Untagged, "fd16::7", 0, 1), (Tunnel, Untagged, "fd16::9", 0, 1), (Tunnel, Untagged, "172.16.58.9", 0, 1), (Nat, Untagged, "fd16::7", 8080, 2));
+        Add("172.16.58.1", 80, Wire.Tcp, Scheduler.Maglev, (Dr, Untagged, "172.16.58.7", 0, 2), (Tunnel, Untagged, "172.16.58.9", 0, 2), (Tunnel, Untagged, "fd16::9", 0, 1), (Tunnel, Untagged, "172.16.58.10", GueSummed, 1), (Tunnel, Untagged, "fd16::10", Gue, 1), (Tunnel, Tagged, "10.1.0.11", GreSummed, 1), (Nat, Untagged, "172.16.58.7", 8080, 2), (Nat, Outside, "192.0.2.7", 8080, 1));
+        Add("172.16.58.1", 53, Wire.Udp, Scheduler.Wlc, (Dr, Tagged, "10.1.0.7", 0, 1), (Nat, Tagged, "10.1.0.7", 5353, 2), (Tunnel, Tagged, "10.1.0.9", 0, 1), (Tunnel, Tagged, "10.1.0.10", Gue, 1), (Tunnel, Untagged, "fd16::11", GreSummed, 1));
+        Add("fd16::100", 80, Wire.Tcp, Scheduler.Wlc, (Dr, Untagged, "fd16::7", 0, 1), (Tunnel, Untagged, "fd16::9", 0, 1), (Tunnel, Untagged, "172.16.58.9", 0, 1), (Tunnel, Untagged, "172.16.58.10", Gue, 1), (Tunnel, Untagged, "fd16::10", GueSummed, 1), (Tunnel, Untagged, "fd16::11", Gre, 1), (Nat, Untagged, "fd16::7", 8080, 2));
         Add("fd16::100", 53, Wire.Udp, Scheduler.Maglev, (Dr, Untagged, "fd16::7", 0, 1), (Nat, Untagged, "fd16::7", 5353, 2), (Dr, Outside, "fd16:2::7", 0, 0));
         Add("172.16.58.3", 443, Wire.Tcp, Scheduler.Maglev, (Nat, Untagged, "172.16.58.7", 8080, 1)); // shares a server with the first
         Add("172.16.58.3", 53, Wire.Udp, Scheduler.Maglev, (Nat, Outside, "192.0.2.7", 53, 1));
@@ -87,17 +90,18 @@ public static class FuzzNetwork
             int server = ++s_servers;
             string source = address.Contains(':', StringComparison.Ordinal) ? "fd16::2" : interfaceId == Tagged ? "10.1.0.2" : "172.16.58.2";
             (int egress, int vlan, int mtu) = s_interfaces[interfaceId];
+            (string Kind, bool Summed) tunnel = method != ForwardingMethod.Tunnel || serverPort == 0 ? ("ipip", false) : (serverPort < Gue ? "gre" : "gue", serverPort is GueSummed or GreSummed);
             if (method == ForwardingMethod.Tunnel)
             {
-                s_builder.Tunnel(server, source);
-                mtu -= source.Contains(':', StringComparison.Ordinal) ? 40 : 20;
+                s_builder.Tunnel(server, source, tunnel.Kind switch { "gue" => Encapsulation.Gue, "gre" => Encapsulation.Gre, _ => Encapsulation.Ipip }, tunnel.Kind == "gue" ? serverPort : 0, tunnel.Summed);
+                mtu -= (source.Contains(':', StringComparison.Ordinal) ? 40 : 20) + (tunnel.Kind switch { "gue" => 8 + 4, "gre" => tunnel.Summed ? 8 : 4, _ => 0 });
             }
             else if (method == ForwardingMethod.Nat)
             {
                 s_builder.Nat(server, serverPort);
             }
 
-            added.Add(new FuzzServer(server, method, Bytes(address), serverPort, egress, vlan, mtu, (uint)s_builder.NextHop(interfaceId, address), weight, Bytes(source)));
+            added.Add(new FuzzServer(server, method, Bytes(address), serverPort, egress, vlan, mtu, (uint)s_builder.NextHop(interfaceId, address), weight, Bytes(source)) { Tunnel = tunnel });
         }
 
         s_services.Add(new FuzzService(slot, Bytes(vip), port, protocol, scheduler, [.. added]));

@@ -14,6 +14,7 @@ public sealed class SecondDirector
 
     private readonly Dictionary<(int Service, string Client), FlowReading> _flows = [];
     private readonly Dictionary<(int Service, string Client), int> _byMaglev = [];
+    private readonly Dictionary<(int Service, string Client), int> _sourcePorts = [];
     private int _tunnelId;
 
     /// <summary>The clock in ms: a multiple of 256.</summary>
@@ -65,6 +66,7 @@ public sealed class SecondDirector
         if (_byMaglev.Count > 100_000)
         {
             _byMaglev.Clear();
+            _sourcePorts.Clear();
         }
     }
 
@@ -109,7 +111,7 @@ public sealed class SecondDirector
         return flow.Server.Method switch
         {
             ForwardingMethod.DirectRouting => Direct(r, frame, flow.Server),
-            ForwardingMethod.Tunnel => Tunnel(r, frame, flow.Server),
+            ForwardingMethod.Tunnel => Tunnel(r, frame, flow.Server, found),
             _ => NatRequest(r, frame, port, flow, found),
         };
     }
@@ -141,7 +143,7 @@ public sealed class SecondDirector
         }
 
         Tally.FlowErrors++;
-        return toServer ? ErrorToServer(r, frame, flow.Server) : NatToClient(r, frame, flow, ExpectedFrame.Error(r, false, flow.Service.Vip, flow.Service.Port));
+        return toServer ? ErrorToServer(r, frame, flow.Server, found) : NatToClient(r, frame, flow, ExpectedFrame.Error(r, false, flow.Service.Vip, flow.Service.Port));
     }
 
     private Fate Direct(Reading r, byte[] frame, FuzzServer server)
@@ -154,7 +156,7 @@ public sealed class SecondDirector
         return ToServer(r, frame, r.Ip, r.IsV6 ? 0x86DD : 0x0800, server, r.Ip.Length);
     }
 
-    private Fate Tunnel(Reading r, byte[] frame, FuzzServer server)
+    private Fate Tunnel(Reading r, byte[] frame, FuzzServer server, Fate found)
     {
         if (Refused(r, frame, server.MtuBytes) is { } refused)
         {
@@ -163,7 +165,20 @@ public sealed class SecondDirector
 
         bool over4 = server.Address.Length == 4;
         _tunnelId = over4 ? (_tunnelId + 1) & 0xFFFF : _tunnelId;
-        return ToServer(r, frame, ExpectedFrame.Tunnelled(r, server, _tunnelId), over4 ? 0x0800 : 0x86DD, server, r.Bytes);
+        return ToServer(r, frame, ExpectedFrame.Tunnelled(r, server, _tunnelId, SourcePort(r, server, found)), over4 ? 0x0800 : 0x86DD, server, r.Bytes);
+    }
+
+    /// <summary>GUE's source port: the engine's choice among the dynamic ports (RFC 6335 section 6), and always the same for a flow.</summary>
+    private int SourcePort(Reading r, FuzzServer server, Fate found)
+    {
+        int at = (found.Frame.Length > 13 && found.Frame[12] == 0x81 ? 18 : 14) + (server.Address.Length == 4 ? 20 : 40);
+        if (server.Tunnel.Kind != "gue" || found.Frame.Length < at + 2)
+        {
+            return 0;
+        }
+
+        int port = (found.Frame[at] << 8) | found.Frame[at + 1];
+        return _sourcePorts.TryAdd((r.Service!.Slot, r.Client), port) ? Math.Max(port, 49_152) : _sourcePorts[(r.Service.Slot, r.Client)];
     }
 
     private Fate NatRequest(Reading r, byte[] frame, int port, FlowReading flow, Fate found)
@@ -184,11 +199,11 @@ public sealed class SecondDirector
         return Refused(r, frame, server.MtuBytes) ?? ToServer(r, frame, ExpectedFrame.Translated(r, true, server.Address, server.Port), r.IsV6 ? 0x86DD : 0x0800, server, r.Bytes);
     }
 
-    private Fate ErrorToServer(Reading r, byte[] frame, FuzzServer server)
+    private Fate ErrorToServer(Reading r, byte[] frame, FuzzServer server, Fate found)
     {
         if (server.Method != ForwardingMethod.Nat)
         {
-            return server.Method == ForwardingMethod.Tunnel ? Tunnel(r, frame, server) : Direct(r, frame, server);
+            return server.Method == ForwardingMethod.Tunnel ? Tunnel(r, frame, server, found) : Direct(r, frame, server);
         }
 
         if (Refused(r, frame, server.MtuBytes) is { } refused)

@@ -6,19 +6,24 @@ using Microsoft.Win32.SafeHandles;
 namespace Forwarder.Lab;
 
 /// <summary>
-/// The far end of IPIP tunnels in a namespace, in the place of tunl0 and ip6tnl0: takes protocols 4 and 41 off IPv4 and
-/// IPv6 by raw sockets and gives what was inside to the kernel by the TUN device "tun0". Kernels without ipip and
-/// ip6_tunnel can be real servers by it.
+/// The far end of tunnels in a namespace, in the place of tunl0, ip6tnl0, fou and gre devices: takes protocols 4, 41, GRE and, at
+/// <see cref="GuePort"/>, UDP off IPv4 and IPv6 by raw sockets and gives what was inside to the kernel by the TUN device "tun0".
+/// Kernels without such devices can be real servers by it. What is not right in a header, a checksum too, is not taken.
 /// </summary>
 public sealed class Decapsulator : IDisposable
 {
-    private const int Ipv4InIp = 4, Ipv6InIp = 41, PacketBytesMax = 65_535, ReceiveBufferBytes = 4 << 20, PollMs = 200;
+    private const int Ipv4InIp = 4, Ipv6InIp = 41, Udp = 17, Gre = 47, PacketBytesMax = 65_535, ReceiveBufferBytes = 4 << 20, PollMs = 200;
     private const ulong TunSetIff = 0x400454CA;   // <linux/if_tun.h>
     private const short TunWithoutInformation = 0x1001;
+
+    /// <summary>Where it takes GUE.</summary>
+    public const int GuePort = 6080;
+
     private readonly List<Thread> _threads = [];
     private SafeFileHandle? _tun;
     private volatile bool _stop;
-    private int _packets4, _packets6;
+    private int _packets4, _packets6, _bad;
+    private readonly int[] _byProtocol = new int[256];
 
     /// <summary>Starts it.</summary>
     public Decapsulator(Netns netns)
@@ -34,7 +39,7 @@ public sealed class Decapsulator : IDisposable
         netns.Ip("link set tun0 up");
         foreach (AddressFamily family in (AddressFamily[])[AddressFamily.InterNetwork, AddressFamily.InterNetworkV6])
         {
-            foreach (int protocol in (int[])[Ipv4InIp, Ipv6InIp])
+            foreach (int protocol in (int[])[Ipv4InIp, Ipv6InIp, Udp, Gre])
             {
                 using ManualResetEventSlim listening = new();
                 _threads.Add(netns.StartThread(() => Work(_tun!, family, protocol, listening)));
@@ -45,6 +50,12 @@ public sealed class Decapsulator : IDisposable
 
     /// <summary>Packets that came in IPv4 and in IPv6.</summary>
     public (int In4, int In6) Packets => (_packets4, _packets6);
+
+    /// <summary>Packets that were no IPIP, GUE or GRE as they should be.</summary>
+    public int Bad => _bad;
+
+    /// <summary>Packets by what the outer header called them: 4, 41, 17 (GUE) or 47 (GRE).</summary>
+    public int Of(int protocol) => _byProtocol[protocol];
 
     /// <inheritdoc/>
     public void Dispose()
@@ -66,13 +77,52 @@ public sealed class Decapsulator : IDisposable
             {
                 int bytes = socket.Receive(packet);
                 int outer = family == AddressFamily.InterNetwork ? (packet[0] & 0xF) * 4 : 0;   // IPv6 raw sockets leave the header out (RFC 3542 section 3)
-                Write(tun, ref packet[outer], bytes - outer);   // a packet that the kernel does not take is lost, as on a wire
+                int headers = HeaderBytes(packet.AsSpan(outer, bytes - outer), protocol);
+                if (headers < 0)
+                {
+                    Interlocked.Add(ref _bad, protocol == Udp && !IsGue(packet.AsSpan(outer, bytes - outer)) ? 0 : 1);
+                    continue;
+                }
+
+                Write(tun, ref packet[outer + headers], bytes - outer - headers);   // a packet that the kernel does not take is lost, as on a wire
                 Interlocked.Increment(ref family == AddressFamily.InterNetwork ? ref _packets4 : ref _packets6);
+                Interlocked.Increment(ref _byProtocol[protocol]);
             }
             catch (SocketException e) when (e.SocketErrorCode is SocketError.TimedOut or SocketError.WouldBlock)
             {
             }
         }
+    }
+
+    /// <summary>Bytes before the inner packet, or -1. A GUE datagram's checksum over addresses is left to golden cases: raw IPv6 sockets do not tell them.</summary>
+    private static int HeaderBytes(Span<byte> packet, int protocol)
+    {
+        switch (protocol)
+        {
+            case Udp:
+                bool sound = IsGue(packet) && packet.Length > 12 && packet[8] == 0 && packet[10] == 0 && packet[11] == 0 && ((packet[4] << 8) | packet[5]) == packet.Length;
+                return sound && packet[9] == (packet[12] >> 4 == 4 ? Ipv4InIp : Ipv6InIp) ? 12 : -1;
+            case Gre:
+                int headers = packet.Length > 8 && packet[0] == 0x80 ? 8 : 4;
+                bool known = packet.Length > headers && packet[0] is 0 or 0x80 && packet[1] == 0 && (headers == 4 || Sum(packet) == 0xFFFF);
+                return known && ((packet[2] << 8) | packet[3]) == (packet[headers] >> 4 == 4 ? 0x0800 : 0x86DD) ? headers : -1;
+            default:
+                return 0;
+        }
+    }
+
+    private static bool IsGue(Span<byte> datagram) => datagram.Length >= 8 && ((datagram[2] << 8) | datagram[3]) == GuePort;
+
+    private static int Sum(Span<byte> bytes)
+    {
+        int sum = 0;
+        for (int i = 0; i < bytes.Length; i++)
+        {
+            sum += bytes[i] << (i % 2 == 0 ? 8 : 0);
+            sum = (sum & 0xFFFF) + (sum >> 16);
+        }
+
+        return sum;
     }
 
     // .NET's own constructor takes well-known protocols only.

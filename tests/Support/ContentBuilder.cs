@@ -169,15 +169,15 @@ public sealed class ContentBuilder
     }
 
     /// <summary>Puts a server, added with its service, behind a tunnel from this own address.</summary>
-    public ContentBuilder Tunnel(int server, string source)
+    public ContentBuilder Tunnel(int server, string source, Encapsulation encapsulation = Encapsulation.Ipip, int port = 0, bool checksum = false)
     {
         ServerEntry entry = Content.Servers[server];
         NextHopEntry hop = Content.NextHops[(int)entry.NextHop];
         (ulong high, ulong low) = Words(source);
         entry.Method = ForwardingMethod.Tunnel;
-        entry.MtuBytes -= (ushort)(hop.IpVersion == 4 ? 20 : 40);
+        entry.MtuBytes -= (ushort)((hop.IpVersion == 4 ? 20 : 40) + (encapsulation == Encapsulation.Gue ? 12 : encapsulation == Encapsulation.Gre ? (checksum ? 8 : 4) : 0));
         entry.Target = (uint)Content.Targets.Count;
-        Content.Targets.Add(TargetEntry.Tunnel(hop.IpVersion, hop.High, hop.Low, high, low));
+        Content.Targets.Add(TargetEntry.Tunnel(hop.IpVersion, hop.High, hop.Low, high, low, encapsulation, (ushort)IPAddress.HostToNetworkOrder((short)port), checksum));
         Content.Servers[server] = entry;
         return this;
     }

@@ -91,7 +91,8 @@ public static class Ip
         return header == 20 ? Finish4(ip) : ip;
     }
 
-    private static int Sum(ReadOnlySpan<byte> data)
+    /// <summary>Sum of 16-bit words (RFC 1071), folded.</summary>
+    public static int Sum(ReadOnlySpan<byte> data)
     {
         int sum = 0;
         for (int i = 0; i < data.Length; i++)

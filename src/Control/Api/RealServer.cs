@@ -12,6 +12,9 @@ public sealed record RealServer
     /// <summary>Weight 0 to 65,535; 0 = no new flows.</summary>
     public int Weight { get; set; } = 1;
 
-    /// <summary>Forwarding method: "dr" (direct routing), "tunnel" (IPIP), "nat" (masquerading) or "fullnat".</summary>
+    /// <summary>Forwarding method: "dr" (direct routing), "tunnel", "nat" (masquerading) or "fullnat".</summary>
     public string Method { get; set; } = "dr";
+
+    /// <summary>Kind of tunnel, for the method "tunnel" alone; null = IPIP.</summary>
+    public TunnelSettings? Tunnel { get; set; }
 }

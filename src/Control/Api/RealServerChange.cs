@@ -8,4 +8,7 @@ public sealed record RealServerChange
 
     /// <summary>Forwarding method.</summary>
     public string? Method { get; set; }
+
+    /// <summary>Kind of tunnel; null stays, and goes where the method becomes another than "tunnel".</summary>
+    public TunnelSettings? Tunnel { get; set; }
 }

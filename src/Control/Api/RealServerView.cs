@@ -15,8 +15,11 @@ public sealed record RealServerView
     /// <summary>Weight.</summary>
     public int Weight { get; set; }
 
-    /// <summary>Forwarding method: "dr", "tunnel" or "nat".</summary>
+    /// <summary>Forwarding method: "dr", "tunnel", "nat" or "fullnat".</summary>
     public required string Method { get; init; }
+
+    /// <summary>Kind of tunnel, if it is another than IPIP.</summary>
+    public TunnelSettings? Tunnel { get; set; }
 
     /// <summary>IPVS's ActiveConn: TCP flows in SYN_RECV and ESTABLISHED.</summary>
     public long ActiveConnections { get; set; }

@@ -108,12 +108,19 @@ public static class Commands
         Option<int?> newWeight = new("--weight", "-w") { Description = "0 to 65535; 0 = no new flows" };
         Option<string> method = new("--method", "-m") { Description = "dr, tunnel, nat or fullnat", DefaultValueFactory = _ => "dr" };
         Option<string?> newMethod = new("--method", "-m") { Description = "dr, tunnel, nat or fullnat" };
+        Option<string?> tunType = new("--tun-type") { Description = "Kind of tunnel: ipip (default), gue or gre" };
+        Option<int?> tunPort = new("--tun-port") { Description = "Destination port of a gue tunnel" };
+        Option<bool?> tunChecksum = new("--tun-checksum") { Description = "true: gue and gre carry a checksum; false (default): they do not" };
         Command command = new("server", "Real servers of a virtual service");
         command.Add(Action("list", "Real servers", (api, p) => PrintServers(api.Get(ServicePath(p.GetValue(service)!), ApiJson.Default.ServiceView)), service));
-        command.Add(Action("add", "Add a real server", (api, p) => Change(api, p, HttpMethod.Post, ServicePath(p.GetValue(service)!) + "/servers", ApiClient.Json(NewServer(p.GetValue(server)!, p.GetValue(weight), p.GetValue(method)!), ApiJson.Default.RealServer)), service, server, weight, method));
-        command.Add(Action("edit", "Change a real server", (api, p) => Change(api, p, HttpMethod.Patch, ServerPath(p.GetValue(service)!, p.GetValue(server)!), ApiClient.Json(new RealServerChange { Weight = p.GetValue(newWeight), Method = p.GetValue(newMethod) }, ApiJson.Default.RealServerChange)), service, server, newWeight, newMethod));
+        command.Add(Action("add", "Add a real server", (api, p) => Change(api, p, HttpMethod.Post, ServicePath(p.GetValue(service)!) + "/servers", ApiClient.Json(NewServer(p.GetValue(server)!, p.GetValue(weight), p.GetValue(method)!, Tunnel(p)), ApiJson.Default.RealServer)), service, server, weight, method, tunType, tunPort, tunChecksum));
+        command.Add(Action("edit", "Change a real server", (api, p) => Change(api, p, HttpMethod.Patch, ServerPath(p.GetValue(service)!, p.GetValue(server)!), ApiClient.Json(new RealServerChange { Weight = p.GetValue(newWeight), Method = p.GetValue(newMethod), Tunnel = Tunnel(p) }, ApiJson.Default.RealServerChange)), service, server, newWeight, newMethod, tunType, tunPort, tunChecksum));
         command.Add(Action("delete", "Remove a real server", (api, p) => Change(api, p, HttpMethod.Delete, ServerPath(p.GetValue(service)!, p.GetValue(server)!), null), service, server));
         return command;
+
+        TunnelSettings? Tunnel(ParseResult p) => p.GetValue(tunType) == null && p.GetValue(tunPort) == null && p.GetValue(tunChecksum) == null
+            ? null
+            : new TunnelSettings { Type = p.GetValue(tunType) ?? "ipip", Port = p.GetValue(tunPort), Checksum = p.GetValue(tunChecksum) };
     }
 
     private static Command Vrrp()
@@ -205,10 +212,10 @@ public static class Commands
         : AddressText.TryParseEndPoint(server, out IPEndPoint? end) ? (end.Address, end.Port)
         : throw new CliException($"{server} does not name a real server: 172.16.58.7, fd20::7, 172.16.58.7:80 or [fd20::7]:80 does.", CliException.Usage);
 
-    private static RealServer NewServer(string server, int weight, string method)
+    private static RealServer NewServer(string server, int weight, string method, TunnelSettings? tunnel)
     {
         (IPAddress address, int? port) = ServerEndPoint(server);
-        return new RealServer { Address = address.ToString(), Port = port, Weight = weight, Method = method };
+        return new RealServer { Address = address.ToString(), Port = port, Weight = weight, Method = method, Tunnel = tunnel };
     }
 
     private static string ServicePath(string id)

@@ -93,6 +93,30 @@ public sealed class SnapshotTests
         Assert.Equal(expected, SnapshotVerifier.Verify(bytes, 1, out _, portCount: 2));
     }
 
+    [Theory]
+    [InlineData(Encapsulation.Ipip, 0, 0, SnapshotFault.None)]
+    [InlineData(Encapsulation.Gue, 6080, 1, SnapshotFault.None)]
+    [InlineData(Encapsulation.Gre, 0, 1, SnapshotFault.None)]
+    [InlineData(Encapsulation.Gue, 0, 0, SnapshotFault.Target)]
+    [InlineData(Encapsulation.Gre, 6080, 0, SnapshotFault.Target)]
+    [InlineData(Encapsulation.Ipip, 6080, 0, SnapshotFault.Target)]
+    [InlineData(Encapsulation.Ipip, 0, 1, SnapshotFault.Target)]
+    [InlineData(Encapsulation.Gre, 0, 2, SnapshotFault.Target)]
+    [InlineData((Encapsulation)3, 0, 0, SnapshotFault.Target)]
+    public void ATunnelIsOfAKindThatWorkersKnow(Encapsulation encapsulation, int port, byte checksum, SnapshotFault expected)
+    {
+        ContentBuilder builder = new();
+        ushort lan = builder.Interface(0, 10, "172.16.58.2");
+        builder.Service("172.16.58.1", 80, 6, Scheduler.Wlc, 251, (lan, "172.16.58.7", 2));
+        builder.Tunnel(1, "172.16.58.2", encapsulation, port);
+        TargetEntry target = builder.Content.Targets[1];
+        target.Checksum = checksum;
+        builder.Content.Targets[1] = target;
+        byte[] bytes = new byte[SnapshotWriter.MeasureBytes(builder.Content)];
+        SnapshotWriter.Write(builder.Content, 1, bytes);
+        Assert.Equal(expected, SnapshotVerifier.Verify(bytes, 1, out _));
+    }
+
     [Fact]
     public void ATooSmallSlotIsRefusedInWords()
     {

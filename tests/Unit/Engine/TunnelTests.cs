@@ -8,17 +8,17 @@ namespace Forwarder.Unit.Tests.Engine;
 public sealed unsafe class TunnelTests : IDisposable
 {
     private const string Vip = "172.16.58.1", Vip6 = "fd16::100", Rip = "172.16.58.7", Rip6 = "fd16::7", Dip = "172.16.58.2", Dip6 = "fd16::2";
-    private const int Congested = 3;
+    private const int Congested = 3, GuePort = 6080, FirstDynamicPort = 49_152;
     private readonly EngineRig _rig = new(1024, 0x010000000002);
 
     public void Dispose() => _rig.Dispose();
 
-    private void Service(bool vip6, bool rip6, ushort vlan = 0)
+    private void Service(bool vip6, bool rip6, ushort vlan = 0, Encapsulation encapsulation = Encapsulation.Ipip, bool checksum = false)
     {
         ContentBuilder content = new();
         ushort lan = content.Interface(0, vlan, Dip);
         content.Service(vip6 ? Vip6 : Vip, 80, Wire.Tcp, Scheduler.Maglev, 251, (lan, rip6 ? Rip6 : Rip, 1));
-        content.Tunnel(1, rip6 ? Dip6 : Dip);
+        content.Tunnel(1, rip6 ? Dip6 : Dip, encapsulation, encapsulation == Encapsulation.Gue ? GuePort : 0, checksum);
         _rig.Publish(content.Content);
         _rig.ResolveAll(content.Content);
     }
@@ -82,6 +82,97 @@ public sealed unsafe class TunnelTests : IDisposable
         }
     }
 
+    /// <summary>Families of VIP and server, checksum.</summary>
+    public static TheoryData<bool, bool, bool> Combinations
+    {
+        get
+        {
+            TheoryData<bool, bool, bool> all = [];
+            for (int n = 0; n < 8; n++)
+            {
+                all.Add((n & 1) != 0, (n & 2) != 0, (n & 4) != 0);
+            }
+
+            return all;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Combinations))]
+    public void GuePutsADatagramBetween(bool vip6, bool rip6, bool checksum)
+    {
+        Service(vip6, rip6, encapsulation: Encapsulation.Gue, checksum: checksum);
+        foreach (int payloadBytes in (int[])[0, 1, 10, 1000, 1001])
+        {
+            byte[] sent = Client(vip6, dsField: 0xB8, dontFragment: true, payloadBytes: payloadBytes);
+            _rig.Run(0, sent);
+            byte[] forwarded = _rig.Frame(0)[14..].ToArray(), inner = Hopped(Ip.Of(sent));
+            int outer = rip6 ? 40 : 20, id = rip6 ? 0 : BinaryPrimitives.ReadUInt16BigEndian(forwarded.AsSpan(4)), source = BinaryPrimitives.ReadUInt16BigEndian(forwarded.AsSpan(outer));
+            Assert.InRange(source, FirstDynamicPort, ushort.MaxValue);
+            byte[] datagram = [(byte)(source >> 8), (byte)source, GuePort >> 8, GuePort & 0xFF, 0, 0, 0, 0, 0, vip6 ? (byte)41 : (byte)4, 0, 0, .. inner];
+            BinaryPrimitives.WriteUInt16BigEndian(datagram.AsSpan(4), (ushort)datagram.Length);
+            byte[] expected = rip6 ? Ip.V6(Dip6, Rip6, 17, datagram, 0xB8, 63) : Ip.V4(Dip, Rip, 17, datagram, 0xB8, id, !vip6, 63);
+            expected = checksum ? Ip.Finish(expected) : expected;
+            Assert.Equal(Convert.ToHexString(expected), Convert.ToHexString(forwarded));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Combinations))]
+    public void GrePutsItsHeaderBetween(bool vip6, bool rip6, bool checksum)
+    {
+        Service(vip6, rip6, encapsulation: Encapsulation.Gre, checksum: checksum);
+        foreach (int payloadBytes in (int[])[0, 1, 10, 1000, 1001])
+        {
+            byte[] sent = Client(vip6, payloadBytes: payloadBytes);
+            _rig.Run(0, sent);
+            byte[] forwarded = _rig.Frame(0)[14..].ToArray(), inner = Hopped(Ip.Of(sent));
+            int id = rip6 ? 0 : BinaryPrimitives.ReadUInt16BigEndian(forwarded.AsSpan(4));
+            byte[] gre = [checksum ? (byte)0x80 : (byte)0, 0, .. vip6 ? (byte[])[0x86, 0xDD] : [0x08, 0x00], .. checksum ? (byte[])[0, 0, 0, 0] : [], .. inner];
+            if (checksum)
+            {
+                BinaryPrimitives.WriteUInt16BigEndian(gre.AsSpan(4), (ushort)~Ip.Sum(gre));
+            }
+
+            byte[] expected = rip6 ? Ip.V6(Dip6, Rip6, 47, gre, 0, 63) : Ip.V4(Dip, Rip, 47, gre, 0, id, false, 63);
+            Assert.Equal(Convert.ToHexString(expected), Convert.ToHexString(forwarded));
+        }
+    }
+
+    [Fact]
+    public void AFlowHasOneSourcePortAndFlowsHaveMany()
+    {
+        Service(vip6: false, rip6: false, encapsulation: Encapsulation.Gue);
+        HashSet<int> seen = [];
+        for (int client = 1; client <= 200; client++)
+        {
+            byte[] sent = Frames.L4("172.16.0.9", client, Vip, 80);
+            _rig.Run(0, sent, sent);
+            Assert.Equal(BinaryPrimitives.ReadUInt16BigEndian(_rig.Frame(0)[34..]), BinaryPrimitives.ReadUInt16BigEndian(_rig.Frame(1)[34..]));
+            seen.Add(BinaryPrimitives.ReadUInt16BigEndian(_rig.Frame(0)[34..]));
+        }
+
+        Assert.InRange(seen.Count, 190, 200);
+    }
+
+    [Theory]
+    [InlineData(Encapsulation.Gue, false, 12)]
+    [InlineData(Encapsulation.Gue, true, 12)]
+    [InlineData(Encapsulation.Gre, false, 4)]
+    [InlineData(Encapsulation.Gre, true, 8)]
+    public void TheLongerHeaderCountsTowardsTheMtu(Encapsulation encapsulation, bool checksum, int bytes)
+    {
+        foreach ((bool rip6, int outer) in ((bool, int)[])[(false, 20), (true, 40)])
+        {
+            Service(vip6: false, rip6, encapsulation: encapsulation, checksum: checksum);
+            int mtuBytes = 1500 - outer - bytes;
+            _rig.Run(0, Client(false, payloadBytes: mtuBytes - 40), Client(false, payloadBytes: mtuBytes - 39));
+            Assert.Equal(Verdict.Forward, _rig.Burst->VerdictOf(0));
+            Assert.Equal(14 + 1500, _rig.Frame(0).Length);
+            Assert.Equal((Verdict.Refuse, DropReason.TooBig, (uint)mtuBytes), (_rig.Burst->VerdictOf(1), (DropReason)_rig.Burst->Reason[1], _rig.Burst->NextHop[1]));
+        }
+    }
+
     [Theory]
     [InlineData(0, 0)]
     [InlineData(1, 1)]
@@ -109,6 +200,18 @@ public sealed unsafe class TunnelTests : IDisposable
             _rig.Run(0, Client(v6: false));
             Assert.True(seen.Add(BinaryPrimitives.ReadUInt16BigEndian(_rig.Frame(0)[18..])));
         }
+    }
+
+    [Theory]
+    [InlineData(Encapsulation.Gue)]
+    [InlineData(Encapsulation.Gre)]
+    public void ATagKeepsItsPriorityBeforeAnyHeader(Encapsulation encapsulation)
+    {
+        Service(vip6: false, rip6: false, vlan: 20, encapsulation);
+        byte[] sent = Client(v6: false, vlan: 10);
+        sent[14] |= 0xA0;
+        _rig.Run(0, sent);
+        Assert.Equal("8100A0140800", Convert.ToHexString(_rig.Frame(0)[12..18]));
     }
 
     [Theory]

@@ -54,7 +54,7 @@ public sealed class IpvsadmListing(TextWriter output)
             output.WriteLine($"-A {named} -s {service.Scheduler}");
             foreach (RealServerView server in service.Servers)
             {
-                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"-a {named} -r {server.Id} {Option(server.Method)} -w {server.Weight}"));
+                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"-a {named} -r {server.Id} {Option(server.Method)}{TunnelOptions(server.Tunnel)} -w {server.Weight}"));
             }
         }
     }
@@ -62,6 +62,9 @@ public sealed class IpvsadmListing(TextWriter output)
     private static string Forward(string method) => method switch { "tunnel" => "Tunnel", "nat" => "Masq", "fullnat" => "FullNat", _ => "Route" };
 
     private static string Option(string method) => method switch { "tunnel" => "-i", "nat" => "-m", "fullnat" => "-b", _ => "-g" };
+
+    private static string TunnelOptions(TunnelSettings? tunnel) => tunnel == null ? ""
+        : string.Create(CultureInfo.InvariantCulture, $" --tun-type {tunnel.Type}{(tunnel.Port == null ? "" : $" --tun-port {tunnel.Port}")} {(tunnel.Checksum == true ? "--tun-csum" : "--tun-nocsum")}");
 
     // Direct routing: what the servers answer does not pass the director, so the Out columns are 0, as with LVS.
     private static string Traffic(TrafficView t, IpvsadmOptions o)

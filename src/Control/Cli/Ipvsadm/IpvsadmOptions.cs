@@ -13,13 +13,18 @@ public sealed class IpvsadmOptions
         ["delete-server"] = 'd', ["list"] = 'L', ["zero"] = 'Z', ["tcp-service"] = 't', ["udp-service"] = 'u', ["fwmark-service"] = 'f', ["scheduler"] = 's', ["real-server"] = 'r',
         ["gatewaying"] = 'g', ["ipip"] = 'i', ["masquerading"] = 'm', ["fullnat"] = 'b', ["weight"] = 'w', ["persistent"] = 'p', ["numeric"] = 'n', ["connection"] = 'c', ["help"] = 'h', ["version"] = 'v',
         ["stats"] = '1', ["rate"] = '2', ["exact"] = '3', ["timeout"] = '4', ["set"] = '5', ["sctp-service"] = '6', ["daemon"] = '7', ["sort"] = '8', ["nosort"] = '9', ["thresholds"] = '0',
+        ["tun-type"] = TunType, ["tun-port"] = TunPort, ["tun-nocsum"] = TunNoChecksum, ["tun-csum"] = TunChecksum, ["tun-remcsum"] = TunRemoteChecksum,
     };
 
-    private const string Commands = "AEDCRSaedLZ5hv", TakeValue = "tufsrw6", Unsupported = "f67p0";
+    private const string Commands = "AEDCRSaedLZ5hv", TakeValue = "tufsrw6\u0001\u0002", Unsupported = "f67p0";
+
+    // Options that have no letter, not even by mistake.
+    private const char TunType = '\u0001', TunPort = '\u0002', TunNoChecksum = '\u0003', TunChecksum = '\u0004', TunRemoteChecksum = '\u0005';
+    private const string TunOptions = "\u0001\u0002\u0003\u0004\u0005";
 
     private static readonly Dictionary<char, string> s_allowed = new()
     {
-        ['A'] = "tus", ['E'] = "tus", ['D'] = "tu", ['C'] = "", ['R'] = "", ['S'] = "n", ['a'] = "turgimbw", ['e'] = "turgimbw", ['d'] = "tur", ['Z'] = "tu", ['5'] = "", ['L'] = "tucn123489",
+        ['A'] = "tus", ['E'] = "tus", ['D'] = "tu", ['C'] = "", ['R'] = "", ['S'] = "n", ['a'] = "turgimbw" + TunOptions, ['e'] = "turgimbw" + TunOptions, ['d'] = "tur", ['Z'] = "tu", ['5'] = "", ['L'] = "tucn123489",
     };
 
     private readonly List<(char Option, string Shown)> _given = [];
@@ -39,6 +44,9 @@ public sealed class IpvsadmOptions
 
     /// <summary>"dr", "tunnel", "nat" or "fullnat"; null if no method was given, which means dr.</summary>
     public string? Method { get; private set; }
+
+    /// <summary>--tun-type and what goes with it; null if none of it was given.</summary>
+    public TunnelSettings? Tunnel { get; private set; }
     public bool Numeric { get; private set; }
     public bool Connections { get; private set; }
     public bool Stats { get; private set; }
@@ -125,6 +133,7 @@ public sealed class IpvsadmOptions
             case 'i': Method = "tunnel"; break;
             case 'm': Method = "nat"; break;
             case 'b': Method = "fullnat"; break; // as DPVS's ipvsadm has it
+            case TunType or TunPort or TunNoChecksum or TunChecksum or TunRemoteChecksum: TakeTunnel(option, value, shown); break;
             case 'n': Numeric = true; break;
             case 'c': Connections = true; break;
             case '1': Stats = true; break;
@@ -134,6 +143,36 @@ public sealed class IpvsadmOptions
             case '8': break; // sorted is what it does without, too
             case '9': Unsorted = true; break;
             default: throw new CliException($"ipvsadm: unrecognized option '{shown}'", CliException.Usage);
+        }
+    }
+
+    private void TakeTunnel(char option, string? value, string shown)
+    {
+        Tunnel ??= new TunnelSettings();
+        switch (option)
+        {
+            case TunType: Tunnel.Type = value is "ipip" or "gue" or "gre" ? value : throw new CliException($"illegal tunnel type {value}: ipip, gue or gre is needed", CliException.Usage); break;
+            case TunPort: Tunnel.Port = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int port) && port is > 0 and <= ushort.MaxValue ? port : throw new CliException($"illegal tunnel port {value}: 1 to 65535 is needed", CliException.Usage); break;
+            case TunRemoteChecksum: throw new CliException($"ipvsadm: {shown} (remote checksum offload) is not available in this release of Forwarder; --tun-csum and --tun-nocsum are.", CliException.Usage);
+            default: Tunnel.Checksum = Tunnel.Checksum == null ? option == TunChecksum : throw new CliException("multiple tunnel checksum options specified", CliException.Usage); break;
+        }
+    }
+
+    private void CheckTunnel()
+    {
+        if (Tunnel != null && Method != "tunnel")
+        {
+            throw new CliException("Options --tun-type, --tun-port, --tun-csum and --tun-nocsum need the method tunnel (-i).", CliException.Usage);
+        }
+
+        if (Tunnel is { Type: "gue", Port: null })
+        {
+            throw new CliException("Tunnel type gue needs --tun-port.", CliException.Usage);
+        }
+
+        if (Tunnel is { Type: not "gue", Port: not null } or { Type: "ipip", Checksum: not null })
+        {
+            throw new CliException($"Illegal tunnel option with type {Tunnel.Type}: --tun-port is for gue, --tun-csum and --tun-nocsum are for gue and gre.", CliException.Usage);
         }
     }
 
@@ -149,6 +188,7 @@ public sealed class IpvsadmOptions
             throw new CliException($"Illegal option {shown} with the command {(Command == '5' ? "--set" : "-" + Command)}", CliException.Usage);
         }
 
+        CheckTunnel();
         if ("AEDaed".Contains(Command, StringComparison.Ordinal) && Service == null)
         {
             throw new CliException("No virtual service is specified: -t or -u address:port is needed.", CliException.Usage);

@@ -87,7 +87,7 @@ public static class Endpoints
         app.MapPatch("/v1/services/{id}/servers/{server}", async (string id, string server, HttpRequest request, DirectorState state) =>
         {
             RealServerChange change = await ReadAsync(request, ApiJson.Default.RealServerChange);
-            return Json(await state.ChangeAsync(s => Edits.EditServers(s, id, v => Edits.EditServer(v, server, r => r with { Weight = change.Weight ?? r.Weight, Method = change.Method ?? r.Method }))));
+            return Json(await state.ChangeAsync(s => Edits.EditServers(s, id, v => Edits.EditServer(v, server, r => Edits.Changed(r, change)))));
         }).Named("changeServer", "Changes a real server; weight 0 drains it").Takes<RealServerChange>().Changes().Refuses(StatusCodes.Status404NotFound);
         app.MapDelete("/v1/services/{id}/servers/{server}", async (string id, string server, DirectorState state) =>
             Json(await state.ChangeAsync(s => Edits.EditServers(s, id, v => Edits.RemoveServer(v, server)))))

@@ -187,7 +187,7 @@ public sealed class Views(DirectorState state, SnapshotCompiler compiler, Datapl
 
         return new RealServerView
         {
-            Id = server.Id, Address = server.Address.ToString(), Port = server.Port, Weight = server.Weight, Method = server.MethodName,
+            Id = server.Id, Address = server.Address.ToString(), Port = server.Port, Weight = server.Weight, Method = server.MethodName, Tunnel = server.Tunnel?.Settings,
             ActiveConnections = totals.Active, InactiveConnections = totals.Inactive, Neighbour = StateName(word), Mac = MacName(word),
             Traffic = new TrafficView
             {

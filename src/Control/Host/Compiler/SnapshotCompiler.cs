@@ -12,7 +12,6 @@ namespace Forwarder.Control;
 /// </summary>
 public sealed class SnapshotCompiler
 {
-    private const int Ipv4HeaderBytes = 20, Ipv6HeaderBytes = 40;
 
     private readonly TableCache _tables = new();
     private readonly NextHopTable _nextHops;
@@ -313,7 +312,7 @@ public sealed class SnapshotCompiler
         return new ServerEntry
         {
             NextHop = (uint)_nextHops.SlotOf(server), Service = service, Vlan = by.Vlan, Valid = 1, Incarnation = incarnation, Port = (byte)by.Port, Method = server.Method,
-            Weight = (ushort)server.Weight, MtuBytes = (ushort)(by.MtuBytes - OuterBytes(server)),
+            Weight = (ushort)server.Weight, MtuBytes = (ushort)(by.MtuBytes - server.OuterBytes),
         };
     }
 
@@ -389,17 +388,13 @@ public sealed class SnapshotCompiler
         }
     }
 
-    /// <summary>Bytes of a tunnel's outer header.</summary>
-    private static int OuterBytes(ServerModel server) =>
-        server.Method != ForwardingMethod.Tunnel ? 0 : server.Address.AddressFamily == AddressFamily.InterNetwork ? Ipv4HeaderBytes : Ipv6HeaderBytes;
-
     private static TargetEntry Target(ServerModel server, in ServiceEntry service)
     {
         (ulong high, ulong low) = Words(server.Address);
         (ulong sourceHigh, ulong sourceLow) = Words(server.Source);
-        return server.Method != ForwardingMethod.Tunnel
+        return server.Tunnel is not { } tunnel
             ? TargetEntry.Nat(service, high, low, NetworkPort(server.Port))
-            : TargetEntry.Tunnel((byte)(server.Address.AddressFamily == AddressFamily.InterNetwork ? 4 : 6), high, low, sourceHigh, sourceLow);
+            : TargetEntry.Tunnel((byte)(server.Address.AddressFamily == AddressFamily.InterNetwork ? 4 : 6), high, low, sourceHigh, sourceLow, tunnel.Encapsulation, NetworkPort(tunnel.Port), tunnel.Checksum);
     }
 
     /// <summary>By what replies of a server behind NAT are known.</summary>

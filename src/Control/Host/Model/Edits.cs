@@ -69,6 +69,13 @@ public static class Edits
         return (service with { Servers = Replace(service.Servers, at, edit(service.Servers[at])) }, at);
     }
 
+    /// <summary>A real server with a change. A tunnel's kind goes with the method.</summary>
+    public static RealServer Changed(RealServer server, RealServerChange change) => server with
+    {
+        Weight = change.Weight ?? server.Weight, Method = change.Method ?? server.Method,
+        Tunnel = change.Tunnel ?? ((change.Method ?? server.Method) == "tunnel" ? server.Tunnel : null),
+    };
+
     public static (VirtualService Next, int Server) RemoveServer(VirtualService service, string id) =>
         (service with { Servers = Replace(service.Servers, ExistingServer(service, id), null) }, -1);
 

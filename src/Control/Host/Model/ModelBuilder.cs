@@ -125,7 +125,7 @@ public static class ModelBuilder
         int port = server.Port is null or 0 ? servicePort : server.Port.Value;
         Demand(port is > 0 and <= ushort.MaxValue, $"{at}/port", $"Port {port} is out of range; allowed are 1 to 65535, or 0 for that of the service.");
         Demand(port == servicePort || method is ForwardingMethod.Nat or ForwardingMethod.FullNat, $"{at}/port", $"Port {port} differs from the service's {servicePort}; only the methods nat and fullnat translate ports.");
-        return Reached(new ServerModel(rip, port, server.Weight, 0, method, rip), vip, interfaces, at);
+        return Reached(new ServerModel(rip, port, server.Weight, 0, method, rip) { Tunnel = TunnelModel.Of(server.Tunnel, method, $"{at}/tunnel") }, vip, interfaces, at);
     }
 
     /// <summary>The server with the interface that reaches it.</summary>
@@ -150,7 +150,7 @@ public static class ModelBuilder
     /// <summary>IPv6 must pass packets of 1,280 bytes on every link (RFC 8200 section 5), a tunnel being one.</summary>
     private static void CheckMtu(ServerModel server, IPAddress vip, InterfaceModel egress, string at)
     {
-        int overhead = server.Method != ForwardingMethod.Tunnel ? 0 : server.Address.AddressFamily == AddressFamily.InterNetwork ? 20 : 40;
+        int overhead = server.OuterBytes;
         Demand(overhead == 0 || vip.AddressFamily == AddressFamily.InterNetwork || egress.MtuBytes >= Ipv6MtuMin + overhead, $"{at}/method", $"A tunnel for IPv6 to {server.Address} needs an MTU of at least {Ipv6MtuMin + overhead} bytes; interface {egress.Name} has {egress.MtuBytes}.");
     }
 
@@ -161,7 +161,7 @@ public static class ModelBuilder
         "tunnel" => ForwardingMethod.Tunnel,
         "nat" => ForwardingMethod.Nat,
         "fullnat" => ForwardingMethod.FullNat,
-        _ => throw ApiException.Invalid(at, $"Forwarding method \"{name}\" is not available in this release; allowed are dr (direct routing, ipvsadm -g), tunnel (IPIP, ipvsadm -i), nat (masquerading, ipvsadm -m) and fullnat (source address from a pool, -b)."),
+        _ => throw ApiException.Invalid(at, $"Forwarding method \"{name}\" is not available in this release; allowed are dr (direct routing, ipvsadm -g), tunnel (ipvsadm -i), nat (masquerading, ipvsadm -m) and fullnat (source address from a pool, -b)."),
     };
 
     private static List<InterfaceModel> Interfaces(DesiredState state)

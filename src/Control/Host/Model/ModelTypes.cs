@@ -41,6 +41,12 @@ public readonly record struct ServerKey(ServiceKey Service, IPAddress Address, i
 /// <param name="Source">Own address of that interface, of the server's family: source of a tunnel's outer header.</param>
 public sealed record ServerModel(IPAddress Address, int Port, int Weight, int Interface, ForwardingMethod Method, IPAddress Source)
 {
+    /// <summary>Kind of tunnel; null with other methods.</summary>
+    public TunnelModel? Tunnel { get; init; }
+
+    /// <summary>Bytes that a tunnel adds to a packet.</summary>
+    public int OuterBytes => Tunnel?.OuterBytes(Address) ?? 0;
+
     /// <summary>What names it in its service.</summary>
     public ServerKey KeyIn(ServiceKey service) => new(service, Address, Port);
 

@@ -5,7 +5,7 @@ public enum ForwardingMethod : byte
 {
     /// <summary>Direct routing: only the Ethernet header is rewritten (ipvsadm -g).</summary>
     DirectRouting = 0,
-    /// <summary>The packet travels in another IP packet, IPv4 or IPv6 (ipvsadm -i; RFC 2003, RFC 2473, RFC 4213).</summary>
+    /// <summary>The packet travels in another IP packet, IPv4 or IPv6 (ipvsadm -i), see <see cref="Encapsulation"/>.</summary>
     Tunnel = 1,
     /// <summary>The destination is rewritten, and the source of the reply, which comes back this way (ipvsadm -m).</summary>
     Nat = 2,

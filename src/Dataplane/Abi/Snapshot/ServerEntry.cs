@@ -30,7 +30,7 @@ public struct ServerEntry
     public readonly uint IsTwoWay => Method is ForwardingMethod.Nat or ForwardingMethod.FullNat ? 1u : 0u;
     /// <summary>Weight; 0 = no new flows.</summary>
     public ushort Weight;
-    /// <summary>Largest IP packet that reaches the server, in bytes: MTU of the egress interface, less the outer header of a tunnel.</summary>
+    /// <summary>Largest IP packet that reaches the server, in bytes: MTU of the egress interface, less what a tunnel adds.</summary>
     public ushort MtuBytes;
     /// <summary>Entry in <see cref="SectionId.Targets"/>; 0 with direct routing.</summary>
     public uint Target;

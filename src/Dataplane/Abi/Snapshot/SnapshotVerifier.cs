@@ -287,7 +287,7 @@ public static unsafe class SnapshotVerifier
             if (server.Valid != 0 && server.Target != 0)
             {
                 byte family = view.Targets[server.Target].IpVersion;
-                if (family is not (4 or 6) || (server.Method != ForwardingMethod.Tunnel && !IsService(view, server.Service, family))
+                if (family is not (4 or 6) || !IsEncapsulation(view.Targets[server.Target], server.Method) || (server.Method != ForwardingMethod.Tunnel && !IsService(view, server.Service, family))
                     || (server.Method == ForwardingMethod.FullNat && view.Services[server.Service].PoolCount == 0))
                 {
                     return SnapshotFault.Target;
@@ -297,6 +297,11 @@ public static unsafe class SnapshotVerifier
 
         return SnapshotFault.None;
     }
+
+    /// <summary>A tunnel is of a kind that workers know, and GUE has a port; other methods are no tunnels.</summary>
+    private static bool IsEncapsulation(in TargetEntry target, ForwardingMethod method) => method != ForwardingMethod.Tunnel
+        ? target is { Encapsulation: Encapsulation.Ipip, Checksum: 0 }
+        : target is { Encapsulation: <= Encapsulation.Gre, Checksum: <= 1 } && (target.Encapsulation == Encapsulation.Gue) == (target.Port != 0) && (target.Encapsulation != Encapsulation.Ipip || target.Checksum == 0);
 
     private static SnapshotFault VerifyServerKeys(in SnapshotView view, out uint index)
     {

@@ -15,20 +15,31 @@ public struct TargetEntry
     public ulong AddressHigh, AddressLow;
     /// <summary>Tunnel: own address that is the source of the outer header, of the same family as the server's.</summary>
     public ulong SourceHigh, SourceLow;
-    /// <summary>Server's port, network byte order as it lies in memory.</summary>
+    /// <summary>Server's port, or that of a GUE tunnel's outer datagrams; network byte order as it lies in memory.</summary>
     public ushort Port;
     /// <summary>Family of the server's address, 4 or 6.</summary>
     public byte IpVersion;
-    /// <summary>Padding.</summary>
-    public byte Reserved;
-    /// <summary>Tunnel over IPv4: sum of the words of both addresses.</summary>
+    /// <summary>Tunnel: what is between the outer header and the packet.</summary>
+    public Encapsulation Encapsulation;
+    /// <summary>Tunnel: sum of the words of both addresses.</summary>
     public ushort HeaderSum;
     /// <summary>NAT: what VIP to server's address adds to a sum, and VIP and port to server's address and port.</summary>
     public ushort AddressDelta, TransportDelta;
+    /// <summary>Tunnel: 1 if GUE's outer datagrams or GRE headers carry a checksum, else 0.</summary>
+    public byte Checksum;
+
+    /// <summary>Bytes that a tunnel adds to a packet.</summary>
+    public static int OuterBytes(byte ipVersion, Encapsulation encapsulation, bool checksum) => (ipVersion == 4 ? 20 : 40) + encapsulation switch
+    {
+        Encapsulation.Gue => 8 + 4,
+        Encapsulation.Gre => checksum ? 8 : 4,
+        _ => 0,
+    };
 
     /// <summary>A tunnel's target.</summary>
-    public static TargetEntry Tunnel(byte ipVersion, ulong addressHigh, ulong addressLow, ulong sourceHigh, ulong sourceLow) => new()
+    public static TargetEntry Tunnel(byte ipVersion, ulong addressHigh, ulong addressLow, ulong sourceHigh, ulong sourceLow, Encapsulation encapsulation = Encapsulation.Ipip, ushort port = 0, bool checksum = false) => new()
     {
+        Encapsulation = encapsulation, Port = port, Checksum = checksum ? (byte)1 : (byte)0,
         IpVersion = ipVersion, AddressHigh = addressHigh, AddressLow = addressLow, SourceHigh = sourceHigh, SourceLow = sourceLow,
         HeaderSum = Sum(Words(addressHigh) + Words(addressLow) + Words(sourceHigh) + Words(sourceLow)),
     };

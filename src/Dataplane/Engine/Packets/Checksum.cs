@@ -8,6 +8,12 @@ public static unsafe class Checksum
     /// <summary>Sum of 16-bit words as loaded, not yet folded.</summary>
     public static ulong Sum(byte* data, int bytes, ulong sum = 0)
     {
+        // Wider words sum up the same in one's complement (RFC 1071 section 2 (B)).
+        for (; bytes >= 4; data += 4, bytes -= 4)
+        {
+            sum += *(uint*)data;
+        }
+
         for (; bytes >= 2; data += 2, bytes -= 2)
         {
             sum += *(ushort*)data;

@@ -17,7 +17,7 @@ public static class Wire
     /// <summary>IP protocol numbers.</summary>
     public const byte Icmp = 1, Tcp = 6, Udp = 17, Icmpv6 = 58;
     /// <summary>IP protocol numbers of a packet in a packet: IPv4 (RFC 2003) and IPv6 (RFC 4213, RFC 2473).</summary>
-    public const byte Ipv4InIp = 4, Ipv6InIp = 41;
+    public const byte Ipv4InIp = 4, Ipv6InIp = 41, Gre = 47;
     /// <summary>IPv4 more-fragments flag and fragment offset, as loaded.</summary>
     public const ushort Ipv4FragmentMask = 0xFF3F;
     /// <summary>IPv4 don't-fragment flag, as loaded.</summary>

@@ -83,14 +83,14 @@ internal static unsafe class SelectKnown
         ulong client = burst->Key[i];
         if ((burst->Path[i] & PacketPath.Reply) == 0)
         {
-            return FindFlow4(state, client, burst->Service[i], 0);
+            return FindFlow4(state, burst, i, client, burst->Service[i], 0);
         }
 
         ServerKey4Entry* keys = state->View.ServerKeys4;
         uint at = burst->NextHop[i], mask = (1u << state->View.ServerKeys4Log2) - 1;
         for (ulong key = keys[at].Value; keys[at].Value != 0; at = (at + 1) & mask)
         {
-            ulong* value = keys[at].Value != key ? null : FindFlow4(state, client, state->View.Servers[keys[at].Server].Service, keys[at].Server);
+            ulong* value = keys[at].Value != key ? null : FindFlow4(state, burst, i, client, state->View.Servers[keys[at].Server].Service, keys[at].Server);
             if (value != null)
             {
                 return value;
@@ -105,7 +105,7 @@ internal static unsafe class SelectKnown
         byte* client = Client6(burst, i);
         if ((burst->Path[i] & PacketPath.Reply) == 0)
         {
-            return FindFlow6(state, client, burst->Key[i], burst->Service[i], 0);
+            return FindFlow6(state, burst, i, client, burst->Service[i], 0);
         }
 
         ServerKey6Entry* keys = state->View.ServerKeys6;
@@ -114,7 +114,7 @@ internal static unsafe class SelectKnown
         for (; keys[at].Rest != 0; at = (at + 1) & mask)
         {
             bool same = keys[at].Rest == key.Rest && keys[at].Low == key.Low && keys[at].High == key.High;
-            ulong* value = !same ? null : FindFlow6(state, client, burst->Key[i], state->View.Servers[keys[at].Server].Service, keys[at].Server);
+            ulong* value = !same ? null : FindFlow6(state, burst, i, client, state->View.Servers[keys[at].Server].Service, keys[at].Server);
             if (value != null)
             {
                 return value;
@@ -148,19 +148,20 @@ internal static unsafe class SelectKnown
         return (burst->Path[i] & PacketPath.Error) == 0 ? ip + 24 : (burst->Path[i] & PacketPath.Reply) == 0 ? quoted + 24 : quoted + 8;
     }
 
-    /// <summary>The live flow of a client and a service, with this server or (0) any.</summary>
-    private static ulong* FindFlow4(EngineState* state, ulong client, uint service, uint server)
+    /// <summary>The live flow of a client and a service, with this server or (0) any; its hash is the packet's, too.</summary>
+    private static ulong* FindFlow4(EngineState* state, Burst* burst, int i, ulong client, uint service, uint server)
     {
         ulong key = client | ((ulong)service << 48);
-        ulong* value = state->Flows4.Find(FlowTable4.Hash(state->View.Services[service].HashSalt, key), key);
+        burst->Hash[i] = FlowTable4.Hash(state->View.Services[service].HashSalt, key);
+        ulong* value = state->Flows4.Find(burst->Hash[i], key);
         return value != null && IsLive(state, *value, server) ? value : null;
     }
 
-    private static ulong* FindFlow6(EngineState* state, byte* client, ulong rest, uint service, uint server)
+    private static ulong* FindFlow6(EngineState* state, Burst* burst, int i, byte* client, uint service, uint server)
     {
-        ulong high = *(ulong*)client, low = *(ulong*)(client + 8);
-        uint hash = FlowTable6.Hash(state->View.Services[service].HashSalt, high, low, (ushort)(rest >> 32));
-        FlowTable6.Entry* entry = state->Flows6.Find(hash, high, low, rest | ((ulong)service << 48));
+        ulong high = *(ulong*)client, low = *(ulong*)(client + 8), rest = burst->Key[i];
+        burst->Hash[i] = FlowTable6.Hash(state->View.Services[service].HashSalt, high, low, (ushort)(rest >> 32));
+        FlowTable6.Entry* entry = state->Flows6.Find(burst->Hash[i], high, low, rest | ((ulong)service << 48));
         return entry != null && IsLive(state, entry->Value, server) ? &entry->Value : null;
     }
 

@@ -4,16 +4,15 @@ using Forwarder.Abi;
 namespace Forwarder.Engine;
 
 /// <summary>
-/// Puts a packet into another one: IPv4 or IPv6 in IPv4 (RFC 2003, RFC 4213) or in IPv6 (RFC 2473). Fields of the outer
-/// header are those that IPVS writes: TTL of the inner one, don't-fragment of an inner IPv4 packet, DSCP copied, ECN by
-/// RFC 3168's full-functionality option (RFC 6040's compatibility mode).
+/// Puts a packet into another one: IPv4 or IPv6 in IPv4 (RFC 2003, RFC 4213) or in IPv6 (RFC 2473), with GUE or GRE between
+/// them where the server wants that. Fields of the outer header are those that IPVS writes: TTL of the inner one, don't-fragment
+/// of an inner IPv4 packet, DSCP copied, ECN by RFC 3168's full-functionality option (RFC 6040's compatibility mode).
 /// </summary>
 internal static unsafe class Tunnel
 {
     private const int EcnMask = 3, EcnCongested = 3, EcnCapable = 2;
 
-    /// <summary>Takes one from the TTL and puts the outer header in front. Mbufs have headroom for it (RTE_PKTMBUF_HEADROOM, 128 bytes).</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    /// <summary>Takes one from the TTL and puts the outer headers in front. Mbufs have headroom for them (RTE_PKTMBUF_HEADROOM, 128 bytes).</summary>
     public static void Encapsulate(EngineState* state, Burst* burst, int i, TargetEntry* target, uint ipBytes)
     {
         byte* inner = (byte*)burst->Frame[i] + burst->L3Offset[i];
@@ -21,17 +20,25 @@ internal static unsafe class Tunnel
         int dsField = inner4 ? inner[1] : ((inner[0] << 4) | (inner[1] >> 4)) & 0xFF;
         dsField = (dsField & EcnMask) == EcnCongested ? (dsField & ~EcnMask) | EcnCapable : dsField;
         uint ttl = inner4 ? DecrementTtl4(inner) : --inner[7];
+        uint dontFragment = inner4 ? *(ushort*)(inner + 6) & (uint)Wire.Ipv4DontFragment : 0;
         uint protocol = inner4 ? Wire.Ipv4InIp : Wire.Ipv6InIp;
-        if (target->IpVersion == 4)
+        bool outer4 = target->IpVersion == 4;
+        int outerBytes = outer4 ? Wire.Ipv4Bytes : Wire.Ipv6Bytes, between = TunnelHeader.Bytes(target);
+        Shift(burst, i, outerBytes + between, outer4 ? Wire.Ipv4 : Wire.Ipv6);   // before the Ethernet header is written over
+        byte* outer = inner - between - outerBytes;
+        if (between != 0)
         {
-            Shift(burst, i, Wire.Ipv4Bytes, Wire.Ipv4);
-            uint dontFragment = inner4 ? *(ushort*)(inner + 6) & (uint)Wire.Ipv4DontFragment : 0;
-            Outer4(inner - Wire.Ipv4Bytes, target, ipBytes + Wire.Ipv4Bytes, (uint)dsField, Wire.Swap(++state->TunnelId) | (dontFragment << 16), ttl | (protocol << 8));
+            protocol = TunnelHeader.Write(inner, ipBytes, target, burst->Hash[i], protocol);
+        }
+
+        uint payloadBytes = ipBytes + (uint)between;
+        if (outer4)
+        {
+            Outer4(outer, target, payloadBytes + Wire.Ipv4Bytes, (uint)dsField, Wire.Swap(++state->TunnelId) | (dontFragment << 16), ttl | (protocol << 8));
         }
         else
         {
-            Shift(burst, i, Wire.Ipv6Bytes, Wire.Ipv6);
-            Outer6(inner - Wire.Ipv6Bytes, target, ipBytes, (uint)dsField, (ttl << 8) | protocol);
+            Outer6(outer, target, payloadBytes, (uint)dsField, (ttl << 8) | protocol);
         }
     }
 
