@@ -76,6 +76,28 @@ public sealed class FullNatTests : IDisposable
         Assert.Contains("1 received", _lab.RealServers[0].Netns.Run($"ping -n -c 1 -W 2 {(v6 ? Source6 : Source)}"), StringComparison.Ordinal);
     }
 
+    /// <summary>The switch leaves checksums to the director's port, as a kernel does with a virtual interface that claims to compute them.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Checksums_that_a_kernel_has_not_finished_are_completed(bool v6)
+    {
+        string vip = v6 ? S1Lab.VipV6 : S1Lab.Vip, shown = v6 ? $"[{vip}]" : vip;
+        Service($"-t {shown}:{TransferPort}", v6, ServerPort);
+        Service($"-u {shown}:{TransferPort}", v6, ServerPort);
+        _lab.Switch.Run("ethtool -K p-dir tx on tso off gso off");
+        List<Transfer> servers = [.. _lab.RealServers.Select(s => new Transfer(s.Netns, ServerPort, v6 ? s.AddressV6 : s.Address))];
+        try
+        {
+            Assert.True(Transfer.Run(_lab.Client, vip, TransferPort, TransferBytes / 10, seed: 1), "what arrived differs");
+            Assert.Equal(Datagrams, Transfer.Echo(_lab.Client, vip, TransferPort, Datagrams, DatagramBytesMax));
+        }
+        finally
+        {
+            servers.ForEach(s => s.Dispose());
+        }
+    }
+
     /// <summary>Nobody listens at the real server: its port unreachable comes to the client as about the VIP.</summary>
     [Theory]
     [InlineData(false)]

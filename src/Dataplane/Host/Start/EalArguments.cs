@@ -7,6 +7,7 @@ namespace Forwarder.Dataplane;
 public static class EalArguments
 {
     private const string HugepagesFolder = "/sys/kernel/mm/hugepages";
+    private static readonly string[] s_onKernel = ["net_af_packet", "net_af_xdp", "net_pcap", "net_tap"];
 
     /// <summary>lcore of a worker: lcore 0 is housekeeping.</summary>
     public static uint LcoreOf(int worker) => (uint)worker + 1;
@@ -35,6 +36,9 @@ public static class EalArguments
 
     /// <summary>Whether a device is named by its PCI address (0000:01:00.0 or 01:00.0).</summary>
     public static bool IsPci(string device) => char.IsAsciiHexDigit(device[0]) && device.Contains(':', StringComparison.Ordinal) && device.Contains('.', StringComparison.Ordinal);
+
+    /// <summary>Whether a device takes its packets from an interface of a Linux kernel (or is one).</summary>
+    public static bool IsOnKernel(string device) => s_onKernel.Any(d => device.StartsWith(d, StringComparison.Ordinal));
 
     /// <summary>A PCI address with its domain, without device arguments.</summary>
     public static string FullPci(string device) => NameOf(device) is string address && address.Count(c => c == ':') == 1 ? "0000:" + address : NameOf(device);

@@ -195,6 +195,7 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
         for (int port = 0; port < Ports.Length; port++)
         {
             w->DpdkPort[port] = Ports[port].Number;
+            w->FromKernel[port] = EalArguments.IsOnKernel(config.Ports[port].Device) ? (byte)1 : (byte)0;
             macs[port] = Ports[port].Mac;
         }
 

@@ -153,7 +153,12 @@ public static unsafe class Worker
         w->Engine.Block->Counters.RxBytes += bytes;
         if (odd != 0 || w->SnapshotWord == 0)
         {
-            return Refuse(w);
+            count = Refuse(w);
+        }
+
+        if (w->FromKernel[port] != 0)
+        {
+            PartialChecksums.Complete(burst);
         }
 
         return count;

@@ -18,6 +18,8 @@ public unsafe struct WorkerContext
     /// <summary>Ports, and DPDK's number of each.</summary>
     public int PortCount;
     public fixed ushort DpdkPort[Limits.PortsMax];
+    /// <summary>1 for ports whose packets come from a kernel without a NIC between, see <see cref="PartialChecksums"/>.</summary>
+    public fixed byte FromKernel[Limits.PortsMax];
 
     /// <summary>The region's header, the first snapshot slot and the bytes to the next.</summary>
     public RegionHeader* Region;

@@ -1,0 +1,116 @@
+using Forwarder.Engine;
+using Forwarder.TestSupport;
+
+namespace Forwarder.Unit.Tests;
+
+/// <summary>Checksums that a kernel has left to its interface.</summary>
+public sealed unsafe class PartialChecksumTests
+{
+    private const int OddBytes = 11;
+
+    [Theory]
+    [InlineData("10.0.0.1", "10.0.0.2", Wire.Tcp, 0)]
+    [InlineData("10.0.0.1", "10.0.0.2", Wire.Udp, 0)]
+    [InlineData("fd00::1", "fd00::2", Wire.Tcp, 0)]
+    [InlineData("fd00::1", "fd00::2", Wire.Udp, 7)]
+    public void What_holds_the_sum_of_the_pseudo_header_is_completed(string source, string destination, byte protocol, int vlan)
+    {
+        byte[] frame = Frames.L4(source, 1000, destination, 80, protocol, payloadBytes: OddBytes, vlan: vlan);
+        Place at = Find(frame, protocol, vlan);
+        Set(frame, at.Field, (ushort)~Checksum.Fold(Pseudo(frame, at)));
+        Complete(frame);
+        Assert.Equal(0, Verify(frame, at));
+    }
+
+    [Theory]
+    [InlineData("10.0.0.1", "10.0.0.2", Wire.Tcp)]
+    [InlineData("fd00::1", "fd00::2", Wire.Udp)]
+    public void Others_stay_right_or_wrong_as_they_are(string source, string destination, byte protocol)
+    {
+        byte[] frame = Frames.L4(source, 1000, destination, 80, protocol);
+        Place at = Find(frame, protocol, 0);
+        Set(frame, at.Field, Verify(frame, at));
+        Unchanged(frame);
+        Set(frame, at.Field, (ushort)(Get(frame, at.Field) ^ 0x0101));
+        Unchanged(frame);
+    }
+
+    [Fact]
+    public void Fragments_and_what_is_cut_off_stay()
+    {
+        byte[] frame = Frames.L4("10.0.0.1", 1000, "10.0.0.2", 80, Wire.Udp);
+        Place at = Find(frame, Wire.Udp, 0);
+        Set(frame, at.Field, (ushort)~Checksum.Fold(Pseudo(frame, at)));
+        frame[14 + 6] = 0x20;   // more fragments
+        Unchanged(frame);
+        frame[14 + 6] = 0;
+        for (int length = 0; length < frame.Length; length++)
+        {
+            Unchanged(frame[..length]);
+        }
+    }
+
+    /// <summary>A sum that comes out as 0 is written as 0xFFFF by UDP (RFC 768), as 0 by TCP.</summary>
+    [Theory]
+    [InlineData(Wire.Udp, 0xFFFF)]
+    [InlineData(Wire.Tcp, 0)]
+    public void A_sum_of_zero_is_written_as_the_protocol_has_it(byte protocol, int expected)
+    {
+        byte[] frame = Frames.L4("10.0.0.1", 1000, "10.0.0.2", 80, protocol);
+        Place at = Find(frame, protocol, 0);
+        ushort last = Get(frame, frame.Length - 2);
+        ushort sum = Verify(frame, at);   // what is missing to 0
+        Set(frame, frame.Length - 2, (ushort)~Checksum.Fold((ulong)last + sum));
+        Set(frame, at.Field, (ushort)~Checksum.Fold(Pseudo(frame, at)));
+        Complete(frame);
+        Assert.Equal(expected, Get(frame, at.Field));
+    }
+
+    private readonly record struct Place(int Ip, int L4, int Field, byte Protocol);
+
+    private static Place Find(byte[] frame, byte protocol, int vlan)
+    {
+        int ip = vlan == 0 ? 14 : 18, l4 = ip + ((frame[ip] >> 4) == 4 ? 20 : 40);
+        return new Place(ip, l4, l4 + (protocol == Wire.Tcp ? 16 : 6), protocol);
+    }
+
+    private static ulong Pseudo(byte[] frame, Place at)
+    {
+        fixed (byte* start = frame)
+        {
+            bool v4 = (frame[at.Ip] >> 4) == 4;
+            return Checksum.Sum(start + at.Ip + (v4 ? 12 : 8), v4 ? 8 : 32) + Wire.Swap((ushort)(frame.Length - at.L4)) + Wire.Swap(at.Protocol);
+        }
+    }
+
+    private static ushort Verify(byte[] frame, Place at)
+    {
+        fixed (byte* start = frame)
+        {
+            return Checksum.Fold(Checksum.Sum(start + at.L4, frame.Length - at.L4, Pseudo(frame, at)));
+        }
+    }
+
+    private static ushort Get(byte[] frame, int at) => BitConverter.ToUInt16(frame, at);
+
+    private static void Set(byte[] frame, int at, ushort value) => BitConverter.TryWriteBytes(frame.AsSpan(at), value);
+
+    private static void Unchanged(byte[] frame)
+    {
+        byte[] before = [.. frame];
+        Complete(frame);
+        Assert.Equal(before, frame);
+    }
+
+    private static void Complete(byte[] frame)
+    {
+        Burst burst = default;
+        fixed (byte* start = frame)
+        {
+            burst.Count = 1;
+            burst.Frame[0] = (ulong)start;
+            burst.Length[0] = (uint)frame.Length;
+            PartialChecksums.Complete(&burst);
+        }
+    }
+}
