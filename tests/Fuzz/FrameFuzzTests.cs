@@ -16,7 +16,7 @@ public sealed class FrameFuzzTests
         using FrameBench bench = new();
         FrameMaker maker = new(run.Random, bench.Director);
         Dictionary<string, long> seen = [];
-        while (run.Goes)
+        while (run.GoesUntil(() => Missing(seen).Length == 0))
         {
             Stir(run.Random, bench);
             maker.Look();
@@ -35,8 +35,10 @@ public sealed class FrameFuzzTests
         }
 
         // The run must have been everywhere, or it says little.
-        Assert.Equal([], s_branches.Where(b => seen.GetValueOrDefault(b) == 0));
+        Assert.Equal([], Missing(seen));
     }
+
+    private static string[] Missing(Dictionary<string, long> seen) => [.. s_branches.Where(b => seen.GetValueOrDefault(b) == 0)];
 
     /// <summary>As in <see cref="CaseFrame"/>.</summary>
     private static IEnumerable<string> Conditions(FrameBench bench, Fate fate, int i) =>

@@ -12,7 +12,7 @@ public sealed class FuzzRun : IDisposable
     private static readonly double s_seconds = double.Parse(Environment.GetEnvironmentVariable("FUZZ_SECONDS") ?? "5", CultureInfo.InvariantCulture);
     private static readonly int s_seed = int.Parse(Environment.GetEnvironmentVariable("FUZZ_SEED") ?? "1", CultureInfo.InvariantCulture);
 
-    private const int WallClockFactor = 10;
+    private const int WallClockFactor = 10, LongerFactor = 6;
 
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly TimeSpan _cpuBefore = Environment.CpuUsage.TotalTime;
@@ -34,7 +34,10 @@ public sealed class FuzzRun : IDisposable
     public long Count { get; private set; }
 
     /// <summary>Whether there is time for another input.</summary>
-    public bool Goes => (Environment.CpuUsage.TotalTime - _cpuBefore).TotalSeconds < s_seconds && _clock.Elapsed.TotalSeconds < WallClockFactor * s_seconds;
+    public bool Goes => Within(s_seconds);
+
+    /// <summary>As <see cref="Goes"/>; a run that has not been everywhere yet goes on for up to six times as long, since machines differ.</summary>
+    public bool GoesUntil(Func<bool> wasEverywhere) => Goes || (Within(LongerFactor * s_seconds) && !wasEverywhere());
 
     /// <summary>Notes the input that is tried now.</summary>
     public void Trying(ReadOnlySpan<byte> input)
@@ -44,6 +47,8 @@ public sealed class FuzzRun : IDisposable
         _last.Write(System.Text.Encoding.ASCII.GetBytes(Convert.ToHexString(input)));
         _last.SetLength(_last.Position);
     }
+
+    private bool Within(double seconds) => (Environment.CpuUsage.TotalTime - _cpuBefore).TotalSeconds < seconds && _clock.Elapsed.TotalSeconds < WallClockFactor * seconds;
 
     /// <summary>Fails with all that is needed to see it again.</summary>
     public void Require(bool holds, string rule, ReadOnlySpan<byte> input)
