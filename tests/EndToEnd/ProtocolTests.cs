@@ -66,6 +66,8 @@ public sealed class ProtocolTests(RunningLab bed) : IClassFixture<RunningLab>
     [InlineData("fd16::2")]
     public void The_host_is_reached_through_the_exception_port(string dip)
     {
+        // For its first second an IPv6 address is tentative (RFC 4862 section 5.4), and cannot be bound to.
+        Wait.Until(() => bed.Lab.DirectorHost.Ip("-o addr").Split('\n').Any(l => l.Contains($" {dip}/", StringComparison.Ordinal) && !l.Contains("tentative", StringComparison.Ordinal)), $"{dip} is an address of the host");
         using ManualResetEventSlim listens = new();
         Thread server = bed.Lab.DirectorHost.StartThread(() =>
         {
