@@ -8,6 +8,8 @@ namespace Forwarder.Nic.Tests;
 /// <summary>Runs commands in the guest through its virtio port; the other end is tests/Nic/guest/agent.</summary>
 public sealed class GuestShell : IDisposable
 {
+    private const int TimeoutS = 90;   // emulated, with others on the CPU, a program's start alone may take half a minute
+
     private readonly NetworkStream _stream;
 
     /// <summary>Takes over a connected socket.</summary>
@@ -30,7 +32,7 @@ public sealed class GuestShell : IDisposable
 
     /// <summary>Runs a line of bash in the guest and waits for its end.</summary>
     /// <exception cref="IOException">It did not end in time or the guest went away.</exception>
-    public CommandResult Run(string line, int timeoutS = 30)
+    public CommandResult Run(string line, int timeoutS = TimeoutS)
     {
         ArgumentException.ThrowIfNullOrEmpty(line);
         if (line.Contains('\n', StringComparison.Ordinal))
@@ -45,7 +47,7 @@ public sealed class GuestShell : IDisposable
 
     /// <summary>As <see cref="Run"/>, and insists on status 0.</summary>
     /// <returns>The output.</returns>
-    public string Check(string line, int timeoutS = 30)
+    public string Check(string line, int timeoutS = TimeoutS)
     {
         CommandResult result = Run(line, timeoutS);
         return result.ExitCode == 0
