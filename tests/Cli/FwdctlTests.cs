@@ -29,6 +29,9 @@ public sealed class FwdctlTests(DirectorBed bed) : IClassFixture<DirectorBed>
         Refused("service add tcp:172.16.58.1:81 -s rr", "(/scheduler)");
         Refused("service add tcp:172.16.58.1:81 --maglev-table-size 252", "(/maglevTableSize)");
         Assert.Equal(0, bed.Fwdctl("service delete tcp:172.16.58.1:80").ExitCode);
+        Refused("connections delete", "all=true");
+        Refused("connections delete --all --state UDP", "all=true");
+        Refused("connections --state UP", "allowed are SYN_RECV");
         Refused("service show tcp:172.16.58.1:80", "There is no virtual service tcp:172.16.58.1:80.");
     }
 

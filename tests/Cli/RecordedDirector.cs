@@ -23,6 +23,7 @@ public sealed class RecordedDirector : IAsyncLifetime, IDisposable
         _app.UseRouting();
         _app.MapGet("/v1/{name}", Answer);
         _app.MapDelete("/v1/services", Busy);
+        _app.MapDelete("/v1/connections", Removed);
         await _app.StartAsync();
     }
 
@@ -34,11 +35,29 @@ public sealed class RecordedDirector : IAsyncLifetime, IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    private static Task Answer(HttpContext context)
+    /// <summary>Method and query of the last request about connections.</summary>
+    public string? LastConnections { get; private set; }
+
+    private Task Answer(HttpContext context)
     {
         string name = (string)context.Request.RouteValues["name"]!;
+        Note(context, name);
         string page = context.Request.Query["cursor"].ToString() is "" or "0" ? "" : "-next";
         return context.Response.SendFileAsync(Path.Combine(AppContext.BaseDirectory, "answers", name + page + ".json"));
+    }
+
+    private Task Removed(HttpContext context)
+    {
+        Note(context, "connections");
+        return context.Response.WriteAsync("{ \"removed\": 7 }");
+    }
+
+    private void Note(HttpContext context, string name)
+    {
+        if (name == "connections")
+        {
+            LastConnections = $"{context.Request.Method} {Uri.UnescapeDataString(context.Request.QueryString.Value!)}";
+        }
     }
 
     // Not problem+json: as a proxy in between would say it.

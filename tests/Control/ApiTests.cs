@@ -51,6 +51,27 @@ public sealed class ApiTests(ControlBed bed) : IClassFixture<ControlBed>
     }
 
     [Theory]
+    [InlineData("DELETE", "", 422, "all=true")]
+    [InlineData("DELETE", "?all=false", 422, "all=true")]
+    [InlineData("DELETE", "?all=true&state=UDP", 422, "none of these")]
+    [InlineData("DELETE", "?all=maybe", 400, "maybe")]
+    [InlineData("DELETE", "?service=tcp:172.16.58:80", 422, "?service=tcp:172.16.58:80")]
+    [InlineData("DELETE", "?client=172.16", 422, "172.16.58.7:80")]
+    [InlineData("GET", "?server=any", 422, "or removed")]
+    [InlineData("GET", "?client=removed", 422, "?client=removed")]
+    [InlineData("GET", "?state=syn", 422, "SYN_RECV, ESTABLISHED")]
+    [InlineData("GET", "?cursor=-1", 400, "cursor")]
+    [InlineData("GET", "?state=UDP&server=removed&client=[fd16::1]:7&service=udp:[fd16::100]:53", 503, "dataplane")]
+    [InlineData("DELETE", "?all=true", 503, "dataplane")]
+    public async Task ConnectionsAreNamedWell(string method, string query, int expected, string says)
+    {
+        await StartAsync();
+        (int status, string body, _) = await bed.SendAsync(new HttpMethod(method), "v1/connections" + query);
+        Assert.Equal((expected, expected), (status, ProblemOf(body).Status));
+        Assert.Contains(says, ProblemOf(body).Detail, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("", 400, "JSON")]
     [InlineData("{", 400, "JSON")]
     [InlineData("null", 400, "null")]

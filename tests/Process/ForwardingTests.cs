@@ -112,6 +112,33 @@ public sealed class ForwardingTests
         Assert.Equal(10ul, bed.Region.ServerCounters(0).ToArray().Aggregate(0ul, (sum, s) => sum + s.ActiveConnections));
     }
 
+    /// <summary>Control marks flows of an answer; each of two workers removes its own, and the others go on.</summary>
+    [Fact]
+    public void RemovesTheFlowsThatAreMarked()
+    {
+        using Bed bed = new(workers: 2);
+        bed.Config = bed.Config with { Ports = [bed.Config.Ports[0] with { Device = "net_af_packet0,iface=dp,qpairs=2" }] };
+        using DataplaneProcess dataplane = bed.StartAndWait();
+        bed.Publish(Lan.Content());
+        for (int port = 2000; port < 2040; port++)
+        {
+            Lan.Forward(bed, port);
+        }
+
+        List<FlowRecord> flows = FlowQuery.All(bed.Region);
+        Assert.Equal([0, 1], flows.Select(f => (int)f.Worker).Distinct().Order());
+        for (int i = 0; i < flows.Count; i += 2)
+        {
+            bed.Region.FlowQuery.Entries[i].Removal = FlowRemoval.AnyState;
+        }
+
+        ulong sequence = bed.Region.FlowQuery.RemovalSequence + 1;
+        Volatile.Write(ref bed.Region.FlowQuery.RemovalSequence, sequence);
+        Wait.Until(() => Enumerable.Range(0, 2).All(w => Volatile.Read(ref bed.Region.Worker(w).RemovalsDone) == sequence), "both workers are done");
+        Assert.Equal(20ul, bed.Region.Worker(0).Counters.FlowsRemoved + bed.Region.Worker(1).Counters.FlowsRemoved);
+        Assert.Equal(flows.Where((_, i) => i % 2 == 1).Select(f => f.ClientPort).Order(), FlowQuery.All(bed.Region).Select(f => f.ClientPort).Order());
+    }
+
     private static ulong SumOfDrops(Bed bed)
     {
         ulong sum = 0;

@@ -26,6 +26,7 @@ namespace Forwarder.Api;
 [JsonSerializable(typeof(CountersView))]
 [JsonSerializable(typeof(StatusView))]
 [JsonSerializable(typeof(ConnectionList))]
+[JsonSerializable(typeof(ConnectionRemoval))]
 [JsonSerializable(typeof(DirectorEvent))]
 [JsonSerializable(typeof(IReadOnlyList<VrrpGroupView>))]
 [JsonSerializable(typeof(IReadOnlyList<SourcePoolView>))]

@@ -28,7 +28,7 @@ public static class Commands
         root.Add(Show("pools", "Source addresses of FullNAT and their local ports", "v1/source-pools", SourcePools));
         root.Add(Show("neighbours", "MAC addresses of real servers", "v1/neighbours", Neighbours));
         root.Add(Show("stats", "Counters, and packets lost by reason", "v1/counters", Stats));
-        root.Add(Show("connections", "Flows (the first page; --json has the cursor of the next)", "v1/connections", Connections));
+        root.Add(Connections());
         root.Add(Action("zero", "Start the counters from 0", (api, _) => api.Change(HttpMethod.Post, "v1/counters/zero")));
         root.Add(Action("events", "Follow what happens", Events));
         root.Add(Vrrp());
@@ -121,6 +121,38 @@ public static class Commands
         TunnelSettings? Tunnel(ParseResult p) => p.GetValue(tunType) == null && p.GetValue(tunPort) == null && p.GetValue(tunChecksum) == null
             ? null
             : new TunnelSettings { Type = p.GetValue(tunType) ?? "ipip", Port = p.GetValue(tunPort), Checksum = p.GetValue(tunChecksum) };
+    }
+
+    private static Command Connections()
+    {
+        Option<string?>[] filters =
+        [
+            new("--service") { Description = "Those of a virtual service, for example tcp:172.16.58.1:80", Recursive = true },
+            new("--client") { Description = "Those of a client: its address, or address:port", Recursive = true },
+            new("--server") { Description = "Those to a real server: its address, or address:port; removed = to one that is gone", Recursive = true },
+            new("--state") { Description = "Those in a state, for example ESTABLISHED", Recursive = true },
+        ];
+        Option<bool> all = new("--all") { Description = "All flows there are" };
+        Command connections = Action("connections", "Flows", (api, p) =>
+        {
+            IEnumerable<ConnectionView> found = ConnectionPages.All(api, Query(p));
+            if (p.GetValue(s_json))
+            {
+                Console.WriteLine(ApiClient.Json(new ConnectionList { Connections = [.. found] }, ApiJson.Default.ConnectionList));
+            }
+            else
+            {
+                new IpvsadmListing(Console.Out).Connections(found);
+            }
+        }, [.. filters]);
+        connections.Add(Action("delete", "Remove flows; the next packet of each opens a new one", (api, p) =>
+        {
+            string answer = api.Change(HttpMethod.Delete, "v1/connections?" + (p.GetValue(all) ? ConnectionPages.Query(("all", "true")) + "&" : "") + Query(p));
+            Console.WriteLine(p.GetValue(s_json) ? answer : $"{JsonSerializer.Deserialize(answer, ApiJson.Default.ConnectionRemoval)!.Removed} connections removed.");
+        }, all));
+        return connections;
+
+        string Query(ParseResult p) => ConnectionPages.Query(filters.Select(f => (f.Name[2..], p.GetValue(f))));
     }
 
     private static Command Vrrp()
@@ -298,8 +330,6 @@ public static class Commands
         Console.WriteLine();
         Table.Print(Console.Out, ["DROPPED", "PACKETS"], c.Drops.Select(p => (string[])[p.Key, N(p.Value)]));
     }
-
-    private static void Connections(string body) => new IpvsadmListing(Console.Out).Connections(JsonSerializer.Deserialize(body, ApiJson.Default.ConnectionList)!.Connections);
 
     private static string N<T>(T number)
         where T : IFormattable => number.ToString(null, CultureInfo.InvariantCulture);

@@ -41,6 +41,9 @@ public unsafe struct EngineState
     public ushort TunnelId;
     /// <summary>Where the sweep goes on, and when it was last paid.</summary>
     public uint SweepBucket4, SweepBucket6, SweepMs;
+    /// <summary>Removal that <see cref="FlowRemovals"/> is at, and the entry where it goes on.</summary>
+    public ulong RemovalSequence;
+    public uint RemovalAt;
     /// <summary>Idle time-out by set and <see cref="FlowState"/>, in ms.</summary>
     public fixed uint TimeoutMs[Limits.FlowTimeoutsMax * FlowStates.StateCount];
     /// <summary>Next state by direction, state and TCP flags, see <see cref="FlowStates.Fill"/>.</summary>

@@ -42,7 +42,7 @@ public sealed class IpvsadmCommand(ApiClient api, TextReader input, TextWriter o
         }
         else if (o.Connections)
         {
-            listing.Connections(AllConnections(o));
+            listing.Connections(ConnectionPages.All(api, ConnectionPages.Query(("service", o.Service == null ? null : ServiceId(o)))));
         }
         else
         {
@@ -54,21 +54,6 @@ public sealed class IpvsadmCommand(ApiClient api, TextReader input, TextWriter o
             }
 
             listing.Services(shown, o);
-        }
-    }
-
-    private IEnumerable<ConnectionView> AllConnections(IpvsadmOptions o)
-    {
-        string filter = o.Service == null ? "" : "&service=" + Uri.EscapeDataString(ServiceId(o));
-        for (string? cursor = "0"; cursor != null;)
-        {
-            ConnectionList page = api.Get($"v1/connections?cursor={cursor}{filter}", ApiJson.Default.ConnectionList);
-            foreach (ConnectionView connection in page.Connections)
-            {
-                yield return connection;
-            }
-
-            cursor = page.Next;
         }
     }
 

@@ -134,9 +134,16 @@ public static class Endpoints
             views.Zero(service == null ? null : views.Service(service).Id);
             return Results.NoContent();
         }).Named("zeroCounters", "Zeroes traffic counters, of one virtual service or of all").Produces(StatusCodes.Status204NoContent).Refuses(StatusCodes.Status404NotFound);
-        app.MapGet("/v1/connections", async (ulong? cursor, string? service, string? client, Connections connections, CancellationToken cancellation) =>
-            Results.Json(await connections.ListAsync(cursor ?? 0, service, client, cancellation), ApiJson.Default.ConnectionList))
-            .Named("listConnections", "Flows, page by page").Produces<ConnectionList>().Refuses(StatusCodes.Status503ServiceUnavailable);
+        app.MapGet("/v1/connections", async (ulong? cursor, string? service, string? client, string? server, string? state, Connections connections, CancellationToken cancellation) =>
+            Results.Json(await connections.ListAsync(cursor ?? 0, ConnectionFilter.Parse(service, client, server, state), cancellation), ApiJson.Default.ConnectionList))
+            .Named("listConnections", "Flows, page by page").Produces<ConnectionList>().Refuses(StatusCodes.Status400BadRequest, StatusCodes.Status422UnprocessableEntity, StatusCodes.Status503ServiceUnavailable);
+        app.MapDelete("/v1/connections", async (string? service, string? client, string? server, string? state, bool? all, Connections connections, CancellationToken cancellation) =>
+        {
+            ConnectionFilter filter = ConnectionFilter.Parse(service, client, server, state);
+            return filter.IsEmpty == (all == true)
+                ? Results.Json(await connections.RemoveAsync(filter, cancellation), ApiJson.Default.ConnectionRemoval)
+                : throw ApiException.Invalid(null, "Say which connections: by service, client, server, state, or all=true and none of these.");
+        }).Named("removeConnections", "Removes the flows that fit: their next packets open new ones").Produces<ConnectionRemoval>().Refuses(StatusCodes.Status400BadRequest, StatusCodes.Status422UnprocessableEntity, StatusCodes.Status503ServiceUnavailable);
     }
 
     private static async Task Events(HttpContext context, EventLog events, IHostApplicationLifetime lifetime)

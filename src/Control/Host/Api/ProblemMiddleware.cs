@@ -43,6 +43,7 @@ public sealed class ProblemMiddleware(RequestDelegate next, ILogger<ProblemMiddl
     private static string Reason(HttpContext context) => context.Response.StatusCode switch
     {
         StatusCodes.Status415UnsupportedMediaType => $"The body is {context.Request.ContentType ?? "of no type"}; Content-Type has to be application/json.",
+        StatusCodes.Status400BadRequest => $"A parameter in {context.Request.QueryString} is not of its type; see /v1/openapi.json.",
         StatusCodes.Status405MethodNotAllowed => $"{context.Request.Path} does not have {context.Request.Method}; allowed are {context.Response.Headers.Allow}.",
         _ => $"{context.Request.Method} {context.Request.Path} is not known to this API; see /v1/openapi.json.",
     };

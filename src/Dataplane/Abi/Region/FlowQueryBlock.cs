@@ -6,7 +6,9 @@ namespace Forwarder.Abi;
 /// <summary>
 /// A question about the flow tables and its answer. Control writes the cursor, then releases <see cref="RequestSequence"/>;
 /// housekeeping reads the tables beside the running workers, fills the entries and releases <see cref="ResponseSequence"/>
-/// with the same value. One question at a time.
+/// with the same value. One question at a time. Then control may mark entries (<see cref="FlowRecord.Removal"/>) and release
+/// <see cref="RemovalSequence"/>; a worker that has removed its own of them releases <see cref="WorkerBlock.RemovalsDone"/> with the
+/// same value. The entries are control's again when all workers have.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Size = SizeBytes)]
 public struct FlowQueryBlock
@@ -26,6 +28,8 @@ public struct FlowQueryBlock
     public uint Count;
     /// <summary>Padding.</summary>
     public uint Reserved;
+    /// <summary>Raised by control when it has marked entries of the answer: each worker takes those of its own out of its tables.</summary>
+    public ulong RemovalSequence;
     /// <summary>The flows.</summary>
     public EntryArray Entries;
 

@@ -26,4 +26,6 @@ public struct FlowRecord
     public byte Worker;
     /// <summary>Incarnation of the server slot that the flow is bound to.</summary>
     public byte Incarnation;
+    /// <summary>Whether the flow is to be removed; set by control.</summary>
+    public FlowRemoval Removal;
 }

@@ -29,4 +29,7 @@ public struct WorkerBlock
     [FieldOffset(64)] public WorkerCounters Counters;
     /// <summary>Packets lost, by reason.</summary>
     [FieldOffset(512)] public DropCounters Drops;
+
+    /// <summary>The last <see cref="FlowQueryBlock.RemovalSequence"/> that the worker is done with; release-stored after <see cref="WorkerCounters.FlowsRemoved"/>.</summary>
+    [FieldOffset(4032)] public ulong RemovalsDone;
 }

@@ -38,6 +38,8 @@ public struct WorkerCounters
     public ulong FlowErrors;
     /// <summary>Packets of two-way flows (NAT) given to their home worker, and taken from the workers where they arrived.</summary>
     public ulong HandedOver, TakenOver;
+    /// <summary>Flows removed because control asked for it.</summary>
+    public ulong FlowsRemoved;
     /// <summary>Turns of the loop, and those that found no packet.</summary>
     public ulong Turns, IdleTurns;
 }

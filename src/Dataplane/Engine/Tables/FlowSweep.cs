@@ -31,6 +31,24 @@ public static unsafe class FlowSweep
         Sweep6(state, Owed(state->Flows6.BucketCount, elapsedMs));
     }
 
+    /// <summary>Takes a flow out of its table; what it held is free, and it no longer counts for its server.</summary>
+    internal static void Remove4(EngineState* state, ulong* value)
+    {
+        FlowCounts.Leave(state->Servers, *value);
+        LastHops.Leave(state, *value);
+        LocalPorts.Leave(state, value, 4);
+        state->Flows4.Remove(value);
+    }
+
+    /// <inheritdoc cref="Remove4"/>
+    internal static void Remove6(EngineState* state, FlowTable6.Entry* entry)
+    {
+        FlowCounts.Leave(state->Servers, entry->Value);
+        LastHops.Leave(state, entry->Value);
+        LocalPorts.Leave(state, &entry->Value, 6);
+        state->Flows6.Remove(entry);
+    }
+
     private static uint Owed(uint buckets, uint elapsedMs) =>
         (uint)Math.Min(Math.Min((((ulong)buckets * elapsedMs) / RoundMs) + 1, buckets), BucketsPerTurnMax);
 
@@ -46,10 +64,7 @@ public static unsafe class FlowSweep
                 ulong* value = bucket + FlowTable4.Ways + way;
                 if (bucket[way] != 0 && FlowValue.IsExpired(*value, state->NowMs))
                 {
-                    FlowCounts.Leave(state->Servers, *value);
-                    LastHops.Leave(state, *value);
-                    LocalPorts.Leave(state, value, 4);
-                    state->Flows4.Remove(value);
+                    Remove4(state, value);
                     state->Block->Counters.FlowsExpired++;
                 }
             }
@@ -70,10 +85,7 @@ public static unsafe class FlowSweep
             {
                 if (bucket[way].Rest != 0 && FlowValue.IsExpired(bucket[way].Value, state->NowMs))
                 {
-                    FlowCounts.Leave(state->Servers, bucket[way].Value);
-                    LastHops.Leave(state, bucket[way].Value);
-                    LocalPorts.Leave(state, &bucket[way].Value, 6);
-                    state->Flows6.Remove(bucket + way);
+                    Remove6(state, bucket + way);
                     state->Block->Counters.FlowsExpired++;
                 }
             }

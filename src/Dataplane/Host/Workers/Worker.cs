@@ -99,6 +99,8 @@ public static unsafe class Worker
             {
                 FlowSweep.Run(&w->Engine);
             }
+
+            FlowRemovals.Run(&w->Engine, (FlowQueryBlock*)((byte*)w->Region + RegionLayout.FlowQueryOffset));
         }
     }
 
