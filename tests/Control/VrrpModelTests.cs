@@ -80,6 +80,14 @@ public sealed class VrrpModelTests
     }
 
     [Fact]
+    public void PeersBehindARouterAreReachedByIt()
+    {
+        VrrpGroupModel group = Model(s_web with { Peers = ["10.9.0.3", "203.0.113.3", "203.0.113.4"], PeerGateway = "10.9.0.1", PeerMinTtl = 250 });
+        Assert.Equal(["10.9.0.3", "10.9.0.1", "10.9.0.1"], group.PeerHops.Select(h => h.Address.ToString()));
+        Assert.Equal("10.9.0.2", group.Config.PrimaryAddress.ToString());
+    }
+
+    [Fact]
     public void PeersAreNextHopsUntilTheyGo()
     {
         SnapshotCompiler compiler = new();

@@ -42,7 +42,7 @@ public sealed class DirectorVrrpTests : IDisposable
     public void When_control_dies_or_hangs_the_vip_moves_and_is_never_claimed_twice(string signal)
     {
         _pair.Start();
-        using Capture first = Claims("p-dir", DirectorPair.FirstMac), second = Claims("p-dir2", DirectorPair.SecondMac);
+        using Capture first = _pair.Lab.Claims("p-dir", DirectorPair.FirstMac), second = _pair.Lab.Claims("p-dir2", DirectorPair.SecondMac);
         using HttpLoad load = new(_pair.Lab.Client, S1Lab.Vip, clients: 4);
         load.WaitFor(500);
         Shell.Run($"kill -{signal} {_pair.First.ControlPid}");
@@ -62,6 +62,19 @@ public sealed class DirectorVrrpTests : IDisposable
         Assert.InRange(gapMs, 0, DirectorPair.MasterDownMs + SlackMs);
         long untilSecond = ofSecond[^1];
         Assert.Equal(0, ofFirst.Count(t => t > from && t < untilSecond - (signal == "STOP" ? 1_000_000 : 0)));
+    }
+
+    [Fact]
+    public void The_loop_has_real_time_priority_and_nothing_else_of_control_has()
+    {
+        const int FieldsBeforePolicy = 38;   // of /proc/PID/task/TID/stat after the name; proc(5), field 41
+        _pair.First.Start();
+        DirectorPair.WaitFor(_pair.First, "active");
+        (string Name, string Policy)[] threads = [.. Directory.GetDirectories($"/proc/{_pair.First.ControlPid}/task")
+            .Select(task => (File.ReadAllText($"{task}/comm").Trim(), File.ReadAllText($"{task}/stat").Split(") ")[^1].Split(' ')[FieldsBeforePolicy]))];
+        const string Fifo = "1";
+        Assert.Equal("vrrp", Assert.Single(threads, t => t.Policy == Fifo).Name);
+        Assert.DoesNotContain("without real-time priority", _pair.First.Logs, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -87,6 +100,38 @@ public sealed class DirectorVrrpTests : IDisposable
         DirectorPair.WaitFor(_pair.Second, "backup");
     }
 
+    /// <summary>The wire between them loses VRRP for a while: both claim the VIP, and neighbours believe the one that spoke last.</summary>
+    [Fact]
+    public void After_a_partition_the_winner_announces_again_and_the_loser_is_silent()
+    {
+        _pair.Start();
+        foreach (string port in (string[])["p-dir", "p-dir2"])
+        {
+            _pair.Lab.Switch.Run($"nft add table netdev cut-{port}");
+            _pair.Lab.Switch.Run($"nft add chain netdev cut-{port} vrrp {{ type filter hook ingress device {port} priority 0; }}");
+            _pair.Lab.Switch.Run($"nft add rule netdev cut-{port} vrrp ip protocol 112 drop");
+        }
+
+        DirectorPair.WaitFor(_pair.Second, "active");
+        Assert.Equal("active", DirectorPair.View(_pair.First).State);
+        _pair.Lab.Client.Ip($"neigh replace {S1Lab.Vip} lladdr {DirectorPair.SecondMac} dev e0 nud stale");   // the client has heard the second
+        using Capture first = _pair.Lab.Claims("p-dir", DirectorPair.FirstMac), second = _pair.Lab.Claims("p-dir2", DirectorPair.SecondMac);
+        _pair.Lab.Switch.Run("nft delete table netdev cut-p-dir");
+        _pair.Lab.Switch.Run("nft delete table netdev cut-p-dir2");
+        DirectorPair.WaitFor(_pair.Second, "backup");
+        Wait.Until(() => _pair.Lab.Client.Ip($"neigh show {S1Lab.Vip} dev e0").Contains(DirectorPair.FirstMac, StringComparison.Ordinal), "the client has learned where the VIP is");
+        using (HttpLoad load = new(_pair.Lab.Client, S1Lab.Vip, clients: 1, requests: 10))
+        {
+            Assert.Equal(0, load.Join().Sum(p => p.Failed));
+        }
+
+        IReadOnlyList<(long TimeUs, byte[] Frame)> ofFirst = first.StopTimed();
+        List<long> ofSecond = [.. second.StopTimed().Select(f => f.TimeUs)];
+        int announced = ofFirst.Count(f => IsGratuitousArp(f.Frame) && (ofSecond.Count == 0 || f.TimeUs > ofSecond[^1]));
+        Assert.True(announced > 0, $"{ofFirst.Count} claims of the first, {ofSecond.Count} of the second, none of the first's is an announcement after the second's last");
+        Assert.Equal((1L, 1L), (DirectorPair.View(_pair.First).Counters["activeTransitions"], DirectorPair.View(_pair.Second).Counters["activeTransitions"]));
+    }
+
     [Fact]
     public void A_backup_is_silent_and_counts()
     {
@@ -103,7 +148,10 @@ public sealed class DirectorVrrpTests : IDisposable
         Assert.Contains("Master_Down_Interval 360.938 ms", _pair.Second.Fwdctl($"vrrp show {DirectorPair.Group}").Output, StringComparison.Ordinal);
     }
 
-    /// <summary>What a director sends that only the VIP's owner may: forwarded requests, ARP answers and announcements for the VIP.</summary>
-    private Capture Claims(string port, string mac) =>
-        new(_pair.Lab.Switch, port, $"ether src {mac} and (dst host {S1Lab.Vip} and tcp or arp src host {S1Lab.Vip})", _pair.Lab.Folder);
+    private static bool IsGratuitousArp(byte[] frame)
+    {
+        const int EtherType = 12, SenderAddress = 28, TargetAddress = 38, AddressBytes = 4;   // Ethernet, then RFC 826
+        return frame.AsSpan(EtherType, 2) is [0x08, 0x06] && Pcap.Destination(frame) == "ff:ff:ff:ff:ff:ff"
+            && frame.AsSpan(SenderAddress, AddressBytes).SequenceEqual(frame.AsSpan(TargetAddress, AddressBytes));
+    }
 }

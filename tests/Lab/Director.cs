@@ -36,8 +36,14 @@ public sealed class Director : IDisposable
         }
         """;
 
+    /// <summary>Whether it was started and has not crashed.</summary>
+    public bool HasStarted => _control != null;
+
     /// <summary>Process id of control.</summary>
     public int ControlPid => _control!.Id;
+
+    /// <summary>Control's VRRP thread: its folder in /proc.</summary>
+    public string VrrpThread => Directory.GetDirectories($"/proc/{ControlPid}/task").Single(task => File.ReadAllText($"{task}/comm").Trim() == "vrrp");
 
     /// <summary>Process id of the dataplane, as the API says.</summary>
     public int DataplanePid => Api.Get("v1/status", ApiJson.Default.StatusView).Dataplane.Pid;
@@ -64,6 +70,16 @@ public sealed class Director : IDisposable
     {
         _control!.Kill();
         _control.WaitForExit();
+    }
+
+    /// <summary>SIGKILL to both, as when the host dies.</summary>
+    public void Crash()
+    {
+        int dataplane = DataplanePid;
+        Shell.Run($"kill -9 {ControlPid} {dataplane}");
+        _control!.WaitForExit();
+        _control.Dispose();
+        _control = null;
     }
 
     /// <summary>SIGKILL to the dataplane, which control starts again.</summary>

@@ -31,6 +31,9 @@ public sealed class RawPort : IDisposable
     /// <summary>Sends a frame.</summary>
     public void Send(ReadOnlySpan<byte> frame) => _socket.Send(frame);
 
+    /// <summary>Sends a frame; nothing happens if the interface does not take it.</summary>
+    public void TrySend(ReadOnlySpan<byte> frame) => _socket.Send(frame, SocketFlags.None, out _);
+
     /// <summary>The next frame that fits, or null after a while. Others are forgotten.</summary>
     public byte[]? Receive(Func<byte[], bool> fits, int timeoutMs)
     {

@@ -93,6 +93,9 @@ public sealed class S1Lab : IDisposable
         return server;
     }
 
+    /// <summary>Captures at a port of the switch what only the VIP's owner may send: forwarded requests, ARP answers and announcements for the VIP.</summary>
+    public Capture Claims(string switchPort, string mac) => new(Switch, switchPort, $"ether src {mac} and (dst host {Vip} and tcp or arp src host {Vip})", Folder);
+
     /// <summary>Another host on the LAN.</summary>
     public Netns Host(string name, string port, string mac, string address, string addressV6)
     {

@@ -60,8 +60,11 @@ public sealed record VrrpGroupSettings
     /// <summary>Own IPv4 address of <see cref="Interface"/> that advertisements come from; null = the first one, or that of the peers' network.</summary>
     public string? SourceAddress { get; set; }
 
-    /// <summary>Addresses of the other directors on <see cref="Interface"/>: advertisements go to each of them, and are taken from them only; empty = multicast.</summary>
+    /// <summary>Addresses of the other directors, on <see cref="Interface"/> or behind <see cref="PeerGateway"/>: advertisements go to each of them, and are taken from them only; empty = multicast.</summary>
     public IReadOnlyList<string> Peers { get; set; } = [];
+
+    /// <summary>Router on <see cref="Interface"/> to the peers that are in none of its networks; null = there are none.</summary>
+    public string? PeerGateway { get; set; }
 
     /// <summary>Lowest TTL or hop limit that peers' advertisements may have, 1 to 255.</summary>
     public int PeerMinTtl { get; set; } = 255;

@@ -25,7 +25,7 @@ public readonly record struct VrrpLinkKey(string Device, ushort Vlan);
 /// <param name="Settings">As they were given.</param>
 public sealed record VrrpGroupModel(VrrpGroupKey Key, string Name, int Port, VrrpLinkKey Home, IReadOnlyList<VrrpLinkKey> Heartbeats, IReadOnlyList<IPAddress> Addresses, VrrpConfig Config, Api.VrrpGroupSettings Settings)
 {
-    internal VrrpWires Wires { get; init; } = new([], 0, [], null);
+    internal VrrpWires Wires { get; init; } = new([], 0, [], [], null);
 
     /// <summary>Index of the interface on which its addresses are answered for; null = on all.</summary>
     public int? AddressInterface { get; init; }
@@ -36,8 +36,8 @@ public sealed record VrrpGroupModel(VrrpGroupKey Key, string Name, int Port, Vrr
     /// <summary>Sync group, if it is in one.</summary>
     public Api.VrrpSyncGroupSettings? SyncGroup { get; init; }
 
-    /// <summary>Peers as next hops.</summary>
-    public IEnumerable<(int Interface, IPAddress Address)> PeerHops => Wires.Peers.Select(p => (Key.Interface, p));
+    /// <summary>Next hop of each peer.</summary>
+    public IEnumerable<(int Interface, IPAddress Address)> PeerHops => Wires.PeerHops.Select(h => (Key.Interface, h));
 
     /// <summary>All links that it needs.</summary>
     public IEnumerable<VrrpLinkKey> Links => Heartbeats.Append(Home);

@@ -23,6 +23,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
     private readonly List<VrrpMemberEffect> _effects = [];
     private readonly ConcurrentQueue<Action> _commands = new();
     private readonly List<Socket> _waitScratch = [];
+    private readonly VrrpAnnouncements _announcements = new((member, address) => member.Home.Send(member.Home.Frames.Announcement(member.Config, address)));
     private VrrpLink[] _links = [];
     private VrrpSocket[] _sockets = [];
     private VrrpMember[] _members = [];
@@ -106,6 +107,8 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
                 Handle(i, VrrpEvent.Tick);
             }
         }
+
+        _announcements.SendDue(NowNs);
     }
 
     private void Wait(TimeSpan time)
@@ -195,7 +198,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
 
     private long NextDueNs()
     {
-        long dueNs = VrrpTimers.Never;
+        long dueNs = _announcements.NextDueNs;
         foreach (VrrpInstance instance in _instances)
         {
             dueNs = Math.Min(dueNs, instance.NextDueNs);
@@ -241,7 +244,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
                 ownership.Changed(member.Id, StateAfter(effect.Kind), effect.Reason, _instances[index].Priority);
                 break;
             case VrrpEffectKind.SendGratuitousArp or VrrpEffectKind.SendUnsolicitedNeighbourAdvertisement:
-                Announce(member, effect.Count);
+                _announcements.Add(member, _instances[index], effect.Count);
                 break;
             default:
                 break;
@@ -285,17 +288,6 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
 
             BinaryPrimitives.WriteUInt64LittleEndian(mac, word);
             link.Send(link.Frames.Advertisement(member.Config, effect.Priority, effect.Version, member.Config.UnicastPeers[i], mac[..VrrpMac.Bytes]));
-        }
-    }
-
-    private static void Announce(VrrpMember member, int count)
-    {
-        for (int n = 0; n < count; n++)
-        {
-            foreach (VrrpAddress address in member.Config.Addresses.Concat(member.Excluded))
-            {
-                member.Home.Send(member.Home.Frames.Announcement(member.Config, address));
-            }
         }
     }
 }

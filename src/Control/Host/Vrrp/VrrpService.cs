@@ -156,7 +156,7 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
             return;
         }
 
-        _runner ??= new VrrpRunner(leases, neighbours);
+        _runner ??= new VrrpRunner(leases, neighbours, why => events.Add("vrrp.trouble", $"VRRP runs without real-time priority: {why}.", 0));
         VrrpMember?[] members = [.. groups.Select(Member)];
         HashSet<string?> torn = [.. groups.Where((g, i) => members[i] == null && g.Model.SyncGroup != null).Select(g => g.Model.SyncGroup!.Name)];
         _runner.Loop.SetMembers([.. members.OfType<VrrpMember>().Where(m => m.SyncGroup == null || !torn.Contains(m.SyncGroup))]);

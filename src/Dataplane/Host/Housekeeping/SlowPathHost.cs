@@ -29,17 +29,21 @@ public sealed unsafe class SlowPathHost(Native native, MbufPools pools, Dataplan
     public void Send(ulong packet, byte* frame, int length, int port, uint group)
     {
         // Answers must not crowd out what the host sends, VRRP among it.
-        bool hasRoom = worker->FromHousekeeping.HasRoomBeside(MbufPlan.InjectReserve);
-        Inject(packet, frame, length, port, group, hasRoom);
-    }
-
-    private void Inject(ulong packet, byte* frame, int length, int port, uint group, bool hasRoom)
-    {
-        Mbuf.SetFrame(packet, frame, (uint)length);
-        if (!hasRoom || !worker->FromHousekeeping.TryPush(packet, (uint)port, group))
+        if (worker->FromHousekeeping.HasRoomBeside(MbufPlan.InjectReserve))
+        {
+            Inject(packet, frame, length, port, group);
+        }
+        else
         {
             Drop(packet, DropReason.InjectRingFull);
         }
+    }
+
+    /// <summary>The ring has room: only housekeeping puts in.</summary>
+    private void Inject(ulong packet, byte* frame, int length, int port, uint group)
+    {
+        Mbuf.SetFrame(packet, frame, (uint)length);
+        worker->FromHousekeeping.TryPush(packet, (uint)port, group);
     }
 
     /// <inheritdoc/>
@@ -86,10 +90,10 @@ public sealed unsafe class SlowPathHost(Native native, MbufPools pools, Dataplan
     /// <inheritdoc/>
     public void Release(ulong packet) => native.PacketFree(packet);
 
-    /// <summary>Takes a frame of the host's from an exception port and sends it. False if there is none.</summary>
+    /// <summary>Takes a frame of the host's from an exception port and sends it. False if there is none, or no room: it waits in the exception port then.</summary>
     public bool TryForwardFromHost(int port, ref ulong spare, uint capacity)
     {
-        if (ports[port].Tap < 0 || (spare == 0 && !TryAllocate(out spare, out _)))
+        if (ports[port].Tap < 0 || !worker->FromHousekeeping.HasRoomBeside(0) || (spare == 0 && !TryAllocate(out spare, out _)))
         {
             return false;
         }
@@ -102,7 +106,7 @@ public sealed unsafe class SlowPathHost(Native native, MbufPools pools, Dataplan
         }
 
         counters->FromHost++;
-        Inject(spare, frame, length, port, group: 0, hasRoom: true);
+        Inject(spare, frame, length, port, group: 0);
         spare = 0;
         return true;
     }

@@ -1,39 +1,49 @@
 using Forwarder.Api;
-using Forwarder.Lab;
 
-namespace Forwarder.Interop.Tests;
+namespace Forwarder.Lab;
 
 /// <summary>S1 with two directors that share the VIP by VRRP; the first has priority 200, the second 100.</summary>
 public sealed class DirectorPair : IDisposable
 {
+    /// <summary>MAC addresses of their ports, and the name of the group.</summary>
     public const string FirstMac = S1Lab.DirectorMac, SecondMac = "02:00:00:00:00:03", Group = "web";
 
-    /// <summary>Advertisement interval of the tests in ms.</summary>
+    /// <summary>Advertisement interval in ms, unless another is asked for.</summary>
     public const int IntervalMs = 100;
 
-    public DirectorPair()
+    /// <summary>Makes both; they are not started.</summary>
+    public DirectorPair(int intervalMs = IntervalMs)
     {
         Lab = new S1Lab();
         First = Lab.Director;
         Second = Lab.AddDirector("dir2", SecondMac);
-        First.Configuration = Configuration("172.16.58.2/16", "fd16::2/64", 200);
-        Second.Configuration = Configuration("172.16.58.3/16", "fd16::3/64", 100);
+        First.Configuration = Configuration("172.16.58.2/16", "fd16::2/64", 200, intervalMs);
+        Second.Configuration = Configuration("172.16.58.3/16", "fd16::3/64", 100, intervalMs);
     }
 
+    /// <summary>The network.</summary>
     public S1Lab Lab { get; }
 
+    /// <summary>Active when both run.</summary>
     public Director First { get; }
 
+    /// <summary>Backup when both run.</summary>
     public Director Second { get; }
 
     /// <summary>Master_Down_Interval of the second in ms: 3 intervals and the skew of priority 100.</summary>
-    public static double MasterDownMs => (3 * IntervalMs) + (IntervalMs * (256 - 100) / 256.0);
+    public static double MasterDownMs => MasterDownAfter(IntervalMs);
 
+    /// <summary>The same with another interval (RFC 9568 section 6.1).</summary>
+    public static double MasterDownAfter(int intervalMs) => (3 * intervalMs) + (intervalMs * (256 - 100) / 256.0);
+
+    /// <summary>The group as a director sees it.</summary>
     public static VrrpGroupView View(Director director) => director.Api.Get("v1/vrrp", ApiJson.Default.IReadOnlyListVrrpGroupView).Single();
 
+    /// <summary>Waits until the director's group is in a state.</summary>
     public static void WaitFor(Director director, string state, int timeoutMs = 10_000) =>
         Wait.Until(() => director.Api.TryGet("v1/vrrp", ApiJson.Default.IReadOnlyListVrrpGroupView)?.SingleOrDefault()?.State == state, $"the group is {state}", timeoutMs);
 
+    /// <summary>Starts both; the first is active then.</summary>
     public void Start()
     {
         First.Start();
@@ -42,13 +52,14 @@ public sealed class DirectorPair : IDisposable
         WaitFor(Second, "backup");
     }
 
+    /// <inheritdoc/>
     public void Dispose() => Lab.Dispose();
 
-    private static string Configuration(string own, string own6, int priority) => $$"""
+    private static string Configuration(string own, string own6, int priority, int intervalMs) => $$"""
         {
           "dataplane": { "flowsPerWorker": 65536, "ports": [ { "name": "lan0", "device": "net_af_packet0,iface=d0", "exception": "fwd0" } ] },
           "interfaces": [ { "name": "lan0", "port": "lan0", "addresses": [ "{{own}}", "{{own6}}" ] } ],
-          "vrrp": [ { "name": "{{Group}}", "interface": "lan0", "vrid": 51, "priority": {{priority}}, "intervalCs": {{IntervalMs / 10}}, "addresses": [ "{{S1Lab.Vip}}" ] } ],
+          "vrrp": [ { "name": "{{Group}}", "interface": "lan0", "vrid": 51, "priority": {{priority}}, "intervalCs": {{intervalMs / 10}}, "addresses": [ "{{S1Lab.Vip}}" ] } ],
           "services": [ { "protocol": "tcp", "address": "{{S1Lab.Vip}}", "port": 80, "scheduler": "mh",
                           "servers": [ { "address": "172.16.58.7", "weight": 2 }, { "address": "172.16.58.8" } ] } ]
         }
