@@ -62,7 +62,7 @@ public sealed class FullNatTests : IDisposable
                 Assert.True(Transfer.Run(_lab.Client, vip, TransferPort, TransferBytes, seed), "what arrived differs");
             }
 
-            Assert.Equal(Datagrams, Transfer.Echo(_lab.Client, vip, TransferPort, Datagrams, DatagramBytesMax));
+            Assert.Empty(Transfer.Echo(_lab.Client, vip, TransferPort, Datagrams, DatagramBytesMax));
         }
         finally
         {
@@ -90,7 +90,7 @@ public sealed class FullNatTests : IDisposable
         try
         {
             Assert.True(Transfer.Run(_lab.Client, vip, TransferPort, TransferBytes / 10, seed: 1), "what arrived differs");
-            Assert.Equal(Datagrams, Transfer.Echo(_lab.Client, vip, TransferPort, Datagrams, DatagramBytesMax));
+            Assert.Empty(Transfer.Echo(_lab.Client, vip, TransferPort, Datagrams, DatagramBytesMax));
         }
         finally
         {

@@ -58,7 +58,7 @@ public sealed class NatTests : IClassFixture<RunningLab>, IDisposable
                 Assert.True(Transfer.Run(_bed.Lab.Client, vip, TransferPort, TransferBytes, seed), "what arrived differs");
             }
 
-            Assert.Equal(Datagrams, Transfer.Echo(_bed.Lab.Client, vip, TransferPort, Datagrams, DatagramBytesMax));
+            Assert.Empty(Transfer.Echo(_bed.Lab.Client, vip, TransferPort, Datagrams, DatagramBytesMax));
         }
         finally
         {

@@ -39,7 +39,7 @@ public sealed class TunnelTests(RunningLab bed) : IClassFixture<RunningLab>
                 Assert.True(Transfer.Run(bed.Lab.Client, vip, TransferPort, TransferBytes, seed), "what arrived differs");
             }
 
-            Assert.Equal(Datagrams, Transfer.Echo(bed.Lab.Client, vip, TransferPort, Datagrams, DatagramBytesMax));
+            Assert.Empty(Transfer.Echo(bed.Lab.Client, vip, TransferPort, Datagrams, DatagramBytesMax));
             Assert.All(ends, e => Assert.True(rip6 ? e.Packets is { In4: 0, In6: > Requests } : e.Packets is { In4: > Requests, In6: 0 }, $"{e.Packets}"));
         }
         finally

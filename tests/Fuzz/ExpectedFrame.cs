@@ -97,6 +97,20 @@ public static class ExpectedFrame
         return ip;
     }
 
+    /// <summary>A later fragment: as <see cref="Translated"/>, without ports.</summary>
+    public static byte[] Moved(Reading r, bool toServer, byte[] address)
+    {
+        byte[] ip = r.Ip[..r.Bytes];
+        ip[r.IsV6 ? 7 : 8]--;
+        address.CopyTo(ip, AddressAt(r.IsV6, toServer));
+        if (!r.IsV6)
+        {
+            Sum(ip, 10, r.Ip, 0, r.L4, []);
+        }
+
+        return ip;
+    }
+
     /// <summary>An ICMP error and what it quotes; null if its checksum is wrong. The quoted transport checksum stays.</summary>
     public static byte[]? Error(Reading r, bool toServer, byte[] address, int port)
     {

@@ -50,7 +50,10 @@ public sealed unsafe class FrameBench : IDisposable
     /// their first bucket come before the others, so two packets about one TCP client may be worked on in either order.
     /// </summary>
     public static bool MayShareABurst(Reading r, HashSet<string> clients) =>
-        r.Kind == FrameKind.Settled || r.Protocol == 17 || clients.Add(r.Client);
+        r.Kind == FrameKind.Settled || (IsInOrder(r, clients) && (r.Protocol == 17 || r.Kind == FrameKind.LaterFragment || clients.Add(r.Client)));
+
+    /// <summary>Later fragments come after all else, so a first one must not come behind one of the same datagram.</summary>
+    private static bool IsInOrder(Reading r, HashSet<string> seen) => r.Datagram == null || seen.Add(r.Datagram) || r.Kind == FrameKind.LaterFragment;
 
     /// <summary>One turn. Returns the fates, the readings, and the first objection with its frame.</summary>
     public (Fate[] Fates, Reading[] Readings, string? Objection, int At) Turn(int port, IReadOnlyList<byte[]> frames)

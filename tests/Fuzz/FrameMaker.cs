@@ -12,13 +12,15 @@ public sealed class FrameMaker(Random random, SecondDirector director)
     private static readonly byte[] s_router6 = Convert.FromHexString("20010db8000000000000000000000abc");
     private static readonly byte[] s_extensions = [0, 43, 44, 60];
     private static readonly byte[] s_flags = [2, 16, 16, 24, 17, 4, 20, 0, 1, 3];
+    private readonly List<byte[]> _rest = [];
     private readonly List<KeyValuePair<(int Service, string Client), FlowReading>> _flows = [];
 
     /// <summary>A frame and the port that it comes from.</summary>
     public byte[] Next(int bytesMax)
     {
-        byte[] frame = random.Next(9) switch
+        byte[] frame = random.Next(_rest.Count > 0 ? 14 : 9) switch
         {
+            > 8 => Rest(),
             8 => Message(),
             0 => Corpus.Frames[random.Next(Corpus.Frames.Count)].ToArray(),
             <= 3 => Request(),
@@ -205,7 +207,62 @@ public sealed class FrameMaker(Random random, SecondDirector director)
         return frame[^ip.Length..];
     }
 
+    /// <summary>A fragment that is left of an earlier packet; now and then again.</summary>
+    private byte[] Rest()
+    {
+        int at = random.Next(4) == 0 ? random.Next(_rest.Count) : 0;
+        byte[] frame = _rest[at];
+        if (random.Next(16) != 0)
+        {
+            _rest.RemoveAt(at);
+        }
+
+        return [.. frame];
+    }
+
     private byte[] Framed(byte[] ip)
+    {
+        int header = ip[0] >> 4 == 4 ? (ip[0] & 15) * 4 : 40;
+        if (random.Next(6) != 0 || ip.Length < header + 16 || (header == 40 && ip[0] >> 4 == 6 ? ip[6] : ip[9]) is not (6 or 17))
+        {
+            return Whole(ip);
+        }
+
+        byte[][] fragments = [.. Fragments(ip, header, 8 * random.Next(1, 4 + (ip.Length / 16))).Select(Whole)];
+        _rest.AddRange(random.Next(4) == 0 ? fragments[1..].OrderBy(_ => random.Next()) : fragments[1..]);
+        _rest.RemoveRange(0, Math.Max(_rest.Count - 256, 0));
+        return fragments[0];
+    }
+
+    /// <summary>The packet in parts; now and then one begins too early.</summary>
+    private IEnumerable<byte[]> Fragments(byte[] ip, int header, int partBytes)
+    {
+        int end, first = header + ((random.Next(4) == 0 ? 8 : 24) / 8 * 8), id = random.Next(65_536);
+        for (int at = header; at < ip.Length; at = end)
+        {
+            end = Math.Min(at + (at == header ? first - header : partBytes), ip.Length);
+            int from = random.Next(32) == 0 ? Math.Max(at - 8, header) : at, offset = from - header, more = end < ip.Length ? 1 : 0;
+            byte[] part;
+            if (ip[0] >> 4 == 4)
+            {
+                part = [.. ip[..header], .. ip[from..end]];
+                BinaryPrimitives.WriteUInt16BigEndian(part.AsSpan(2), (ushort)part.Length);
+                BinaryPrimitives.WriteUInt16BigEndian(part.AsSpan(4), (ushort)id);
+                BinaryPrimitives.WriteUInt16BigEndian(part.AsSpan(6), (ushort)((offset / 8) | (more << 13)));
+                Ip.Finish4(part);
+            }
+            else
+            {
+                byte[] extension = [ip[6], 0, (byte)(offset >> 8), (byte)((offset & 0xF8) | more), 0, 0, (byte)(id >> 8), (byte)id];
+                part = [.. ip[..6], 44, .. ip[7..40], .. extension, .. ip[from..end]];
+                BinaryPrimitives.WriteUInt16BigEndian(part.AsSpan(4), (ushort)(part.Length - 40));
+            }
+
+            yield return part;
+        }
+    }
+
+    private byte[] Whole(byte[] ip)
     {
         byte[] to = random.Next(8) == 0 ? [0, 0, 0x5E, 0, 1, FuzzNetwork.Vrid] : [2, 0, 0, 0, 0, 1];
         byte[] macs = [.. to, 2, 0, 0, 0, 0, (byte)random.Next(10, 14)];

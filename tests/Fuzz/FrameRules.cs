@@ -10,7 +10,7 @@ namespace Forwarder.Fuzz.Tests;
 public static class FrameRules
 {
     private const int Tcp = 6, Udp = 17, ErrorBytes = 8, PortsBytes = 8;
-    private static readonly byte[] s_own = [2, 0, 0, 0, 0, 1], s_virtual = [0, 0, 0x5E, 0, 1, FuzzNetwork.Vrid];
+    private static readonly byte[] s_own = [2, 0, 0, 0, 0, 1], s_virtual = [0, 0, 0x5E, 0, 1, FuzzNetwork.Vrid], s_taggedVirtual = [0, 0, 0x5E, 0, 1, FuzzNetwork.TaggedVrid];
 
     /// <summary>What a frame is.</summary>
     public static Reading Read(byte[] frame, int port = 0, bool checksumBad = false)
@@ -21,7 +21,8 @@ public static class FrameRules
             return new Reading { Fate = nameof(DropReason.Truncated) };
         }
 
-        bool isVirtual = frame.AsSpan(0, 6).SequenceEqual(s_virtual) && port == FuzzNetwork.VirtualMacPort && (l3 == 14 || (Word(frame, 14) & 0xFFF) == 0);
+        byte[] ofGroup = (l3 == 18 ? Word(frame, 14) & 0xFFF : 0) switch { 0 => s_virtual, FuzzNetwork.VirtualMacVlan => s_taggedVirtual, _ => [] };
+        bool isVirtual = port == FuzzNetwork.VirtualMacPort && frame.AsSpan(0, 6).SequenceEqual(ofGroup);
         if (!isVirtual && !frame.AsSpan(0, 6).SequenceEqual(s_own))
         {
             return new Reading { Fate = (frame[0] & 1) != 0 ? "punt" : nameof(DropReason.NotOurMac) };
@@ -84,7 +85,13 @@ public static class FrameRules
             }
         }
 
-        Transport(r, ip[12..16], ip[16..20], fragment, icmp: 1);
+        if (fragment)
+        {
+            (r.FragmentOffset, r.FragmentBytes, r.MoreFragments) = ((Word(ip, 6) & 0x1FFF) * 8, total - header, (ip[6] & 0x20) != 0);
+            r.Datagram = $"{Convert.ToHexString(ip, 12, 8)} {Word(ip, 4)} {ip[9]}";
+        }
+
+        Transport(r, ip[12..16], ip[16..20], icmp: 1, longest: 65_535 - header);
     }
 
     private static void Ipv6(Reading r)
@@ -99,29 +106,39 @@ public static class FrameRules
         }
 
         int at = 40, next = ip[6], extensions = 0;
-        bool fragment = false;
-        while (!fragment && next is 0 or 43 or 44 or 60)
+        while (r.FragmentOffset == 0 && next is 0 or 43 or 44 or 60)
         {
             int bytes = end - at < 8 ? 0 : next == 44 ? 8 : (ip[at + 1] + 1) * 8;
             if (++extensions > 4 || bytes == 0 || at + bytes > end)
             {
-                r.Fate = nameof(DropReason.Ipv6ExtensionBad);
+                r.Fate = r.Datagram != null ? nameof(DropReason.FragmentTiny) : nameof(DropReason.Ipv6ExtensionBad); // RFC 7112
                 return;
             }
 
-            fragment = next == 44 && (Word(ip, at + 2) & 0xFFF9) != 0;
+            if (next == 44 && (Word(ip, at + 2) & 0xFFF9) != 0)
+            {
+                if (r.Datagram != null)
+                {
+                    r.Fate = nameof(DropReason.FragmentTiny);
+                    return;
+                }
+
+                (r.FragmentOffset, r.FragmentBytes, r.MoreFragments) = (Word(ip, at + 2) & 0xFFF8, end - at - 8, (ip[at + 3] & 1) != 0);
+                r.Datagram = $"{Convert.ToHexString(ip, 8, 32)} {Convert.ToHexString(ip, at + 4, 4)}";
+            }
+
             next = ip[at];
             at += bytes;
         }
 
         (r.Bytes, r.L4, r.Protocol) = (end, at, next);
         byte[] icmp = ip[at..end];
-        if (next == 58 && !fragment && icmp.Length >= ErrorBytes + 40 + PortsBytes && icmp[0] is 1 or 2 or 3 or 4 && icmp[8] >> 4 == 6)
+        if (next == 58 && r.Datagram == null && icmp.Length >= ErrorBytes + 40 + PortsBytes && icmp[0] is 1 or 2 or 3 or 4 && icmp[8] >> 4 == 6)
         {
             Error(r, ip[24..40], icmp[16..32], icmp[32..48], icmp[14], icmp[48..]);
         }
 
-        Transport(r, ip[8..24], ip[24..40], fragment, icmp: 58);
+        Transport(r, ip[8..24], ip[24..40], icmp: 58, longest: 65_535);
     }
 
     /// <summary>An ICMP error is about a flow if it goes to who has sent what it quotes.</summary>
@@ -142,19 +159,50 @@ public static class FrameRules
         }
     }
 
-    private static void Transport(Reading r, byte[] from, byte[] to, bool fragment, int icmp)
+    /// <summary>Whether a fragment can be one, and a first one has its whole transport header (RFC 1858); null if so.</summary>
+    private static string? FragmentFault(Reading r, int longest)
     {
-        bool vip = FuzzNetwork.IsVip(to);
-        if (fragment || r.Protocol is not (Tcp or Udp))
+        int end = r.FragmentOffset + r.FragmentBytes;
+        if (r.FragmentBytes == 0 || end > longest || (r.MoreFragments && r.FragmentBytes % 8 != 0))
+        {
+            return nameof(DropReason.FragmentBad);
+        }
+
+        if (r.FragmentOffset != 0)
+        {
+            return r.FragmentOffset == 8 && r.Protocol == Tcp ? nameof(DropReason.FragmentTiny) : null;
+        }
+
+        byte[] l4 = r.Ip[r.L4..r.Bytes];
+        bool whole = r.Protocol == Tcp ? l4.Length >= 20 && l4.Length >= (l4[12] >> 4) * 4 : l4.Length >= 8;
+        bool sound = whole && (r.Protocol == Tcp ? l4[12] >> 4 >= 5 : Word(l4, 4) >= 8);
+        return !whole ? nameof(DropReason.FragmentTiny) : sound ? null : nameof(DropReason.L4HeaderBad);
+    }
+
+    private static void Transport(Reading r, byte[] from, byte[] to, int icmp, int longest)
+    {
+        bool vip = FuzzNetwork.IsVip(to), fragment = r.Datagram != null;
+        bool extended = icmp == 58 && r.FragmentOffset != 0 && r.Protocol is 0 or 43 or 44 or 60;
+        if (fragment && (r.Protocol is Tcp or Udp || extended))
+        {
+            string? fault = FragmentFault(r, longest);
+            if (fault != null || r.FragmentOffset != 0)
+            {
+                r.Fate = fault ?? (vip ? nameof(DropReason.FragmentUnknown) : "punt");
+                r.Kind = fault == null ? FrameKind.LaterFragment : FrameKind.Settled;
+                return;
+            }
+        }
+        else if (fragment || r.Protocol is not (Tcp or Udp))
         {
             r.Fate = !vip ? "punt" : fragment ? nameof(DropReason.Fragment) : r.Protocol == icmp ? "punt" : nameof(DropReason.ProtocolUnsupported);
             return;
         }
 
         byte[] l4 = r.Ip[r.L4..r.Bytes];
-        bool sound = r.Protocol == Tcp
+        bool sound = fragment || (r.Protocol == Tcp
             ? l4.Length >= 20 && (l4[12] >> 4) * 4 is >= 20 and var offset && offset <= l4.Length
-            : l4.Length >= 8 && Word(l4, 4) is >= 8 and var bytes && bytes <= l4.Length;
+            : l4.Length >= 8 && Word(l4, 4) is >= 8 and var bytes && bytes <= l4.Length);
         if (!sound)
         {
             r.Fate = nameof(DropReason.L4HeaderBad);

@@ -11,8 +11,8 @@ public static class FuzzNetwork
     /// <summary>MAC address of both ports (first byte lowest): what one port takes the other does, too.</summary>
     public const ulong PortMac = 0x0100_0000_0002;
 
-    /// <summary>The VRRP group of all services; its virtual MAC address is on one port, untagged.</summary>
-    public const int Group = 1, Vrid = 7, VirtualMacPort = 0, PortCount = 2;
+    /// <summary>The VRRP group of all services; its virtual MAC addresses are on one port: one untagged, another with a tag.</summary>
+    public const int Group = 1, Vrid = 7, TaggedVrid = 51, VirtualMacVlan = 4_000, VirtualMacPort = 0, PortCount = 2;
 
     public const int Untagged = 0, Tagged = 1, Outside = 2, Vlan = 100, MtuBytes = 1_500, OutsideMtuBytes = 1_400;
     private static readonly (int Port, int Vlan, int Mtu)[] s_interfaces = [(0, 0, MtuBytes), (0, Vlan, MtuBytes), (1, 0, OutsideMtuBytes)];
@@ -41,7 +41,7 @@ public static class FuzzNetwork
         Add("172.16.58.3", 53, Wire.Udp, Scheduler.Maglev, (Nat, Outside, "192.0.2.7", 53, 1));
         Add("172.16.58.3", 54, Wire.Udp, Scheduler.Wlc, (Dr, Untagged, "172.16.58.7", 0, 0)); // nobody takes flows
         Services = s_services;
-        s_builder.Govern(Group).VirtualMac(Group, Vrid, port: VirtualMacPort).VirtualMac(Group, vrid: 51, vlan: 4000);
+        s_builder.Govern(Group).VirtualMac(Group, Vrid, port: VirtualMacPort).VirtualMac(Group, TaggedVrid, port: VirtualMacPort, vlan: VirtualMacVlan);
     }
 
     /// <summary>For the engine.</summary>

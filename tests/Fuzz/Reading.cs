@@ -34,6 +34,16 @@ public sealed class Reading
     /// <summary>The services and servers that a reply or an error may belong to.</summary>
     public (FuzzService Service, FuzzServer Server)[] Behind { get; set; } = [];
 
+    /// <summary>Of a fragment what names its datagram; else null.</summary>
+    public string? Datagram { get; set; }
+
+    /// <summary>Where a fragment begins in its datagram, its bytes, and whether others come behind it.</summary>
+    public int FragmentOffset { get; set; }
+
+    public int FragmentBytes { get; set; }
+
+    public bool MoreFragments { get; set; }
+
     /// <summary>Address and port of the client.</summary>
     public string Client { get; set; } = "";
 }

@@ -58,7 +58,12 @@ public static class RefusalRules
         while (next is 0 or 43 or 44 or 60)
         {
             int bytes = next == 44 ? 8 : (ip[at + 1] + 1) * 8;
+            bool later = next == 44 && Word(ip, at + 2) > 7;
             (next, at) = (ip[at], at + bytes);
+            if (later)
+            {
+                break; // what follows is payload
+            }
         }
 
         return next != 58 && from[0] != 0xFF && from.Any(b => b != 0);

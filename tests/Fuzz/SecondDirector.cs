@@ -15,7 +15,8 @@ public sealed class SecondDirector
     private readonly Dictionary<(int Service, string Client), FlowReading> _flows = [];
     private readonly Dictionary<(int Service, string Client), int> _byMaglev = [];
     private readonly Dictionary<(int Service, string Client), int> _sourcePorts = [];
-    private int _tunnelId;
+    private readonly Dictionary<string, DatagramReading> _datagrams = [];
+    private readonly Queue<int> _tunnelIds = new();
 
     /// <summary>The clock in ms: a multiple of 256.</summary>
     public uint NowMs { get; set; }
@@ -47,9 +48,18 @@ public sealed class SecondDirector
         {
             _ when r.IsToVirtualMac && !Owns => Settled(nameof(DropReason.VipNotOwned), frame),
             FrameKind.Settled => Settled(r.Fate, frame),
+            FrameKind.LaterFragment => Later(r, frame, found),
+            FrameKind.Request when !Owns => Settled(nameof(DropReason.VipNotOwned), frame),
+            FrameKind.Request or FrameKind.Reply when r.Datagram != null && Datagram(r) != null => Settled(nameof(DropReason.FragmentOverlap), frame),
             FrameKind.Request => Request(r, frame, port, found),
             _ => Known(r, frame, found),
         };
+        if (r.Datagram != null && r.Kind != FrameKind.LaterFragment && expected.Kind is "forward" or "wait")
+        {
+            _datagrams[r.Datagram] = new DatagramReading(r, Flow!, NowMs);
+            Tally.FragmentedPackets++;
+        }
+
         expected = expected.Kind is "punt" or "wait" or "refuse" ? expected with { Port = port } : expected;
         bool same = (expected.Kind, expected.Reason, expected.Port, expected.Tag) == (found.Kind, found.Reason, found.Port, found.Tag) && expected.Frame.AsSpan().SequenceEqual(found.Frame);
         return same ? null : $"{Text(found)} where {Text(expected)} is right";
@@ -61,6 +71,11 @@ public sealed class SecondDirector
         foreach ((int, string) ended in _flows.Where(f => !f.Value.IsLive(NowMs)).Select(f => f.Key).ToArray())
         {
             _flows.Remove(ended);
+        }
+
+        foreach (string ended in _datagrams.Where(d => d.Value.DeadlineMs <= NowMs).Select(d => d.Key).ToArray())
+        {
+            _datagrams.Remove(ended);
         }
 
         if (_byMaglev.Count > 100_000)
@@ -76,11 +91,6 @@ public sealed class SecondDirector
     private Fate Request(Reading r, byte[] frame, int port, Fate found)
     {
         FuzzService service = r.Service!;
-        if (!Owns)
-        {
-            return Settled(nameof(DropReason.VipNotOwned), frame);
-        }
-
         (int, string) key = (service.Slot, r.Client);
         FlowReading? flow = _flows.GetValueOrDefault(key);
         if (flow != null && flow.IsLive(NowMs) && !((r.Flags & 6) == 2 && flow.IsOver))
@@ -116,6 +126,40 @@ public sealed class SecondDirector
         };
     }
 
+    private DatagramReading? Datagram(Reading r) => _datagrams.TryGetValue(r.Datagram!, out DatagramReading? datagram) && (int)(datagram.DeadlineMs - NowMs) > 0 ? datagram : null;
+
+    /// <summary>A later fragment goes where the first one went.</summary>
+    private Fate Later(Reading r, byte[] frame, Fate found)
+    {
+        if (Datagram(r) is not { } datagram)
+        {
+            return Settled(r.Fate, frame);
+        }
+
+        (Flow, r.Service, r.Client) = (datagram.Flow, datagram.Flow.Service, datagram.Client);
+        string? fault = !Owns ? nameof(DropReason.VipNotOwned) : datagram.Take(r);
+        if (fault != null)
+        {
+            return Settled(fault, frame);
+        }
+
+        if (datagram.IsWhole)
+        {
+            _datagrams.Remove(r.Datagram!);
+        }
+
+        FuzzServer server = datagram.Flow.Server;
+        Fate fate = server.Method switch
+        {
+            ForwardingMethod.DirectRouting => Direct(r, frame, server),
+            ForwardingMethod.Tunnel => Tunnel(r, frame, server, found),
+            _ when datagram.ToClient => NatToClient(r, frame, datagram.LastHop, ExpectedFrame.Moved(r, false, datagram.Flow.Service.Vip)),
+            _ => Refused(r, frame, server.MtuBytes) ?? ToServer(r, frame, ExpectedFrame.Moved(r, true, server.Address), r.IsV6 ? 0x86DD : 0x0800, server, r.Bytes),
+        };
+        Tally.FragmentsFollowed += fate.Kind is "forward" or "wait" ? 1 : 0;
+        return fate;
+    }
+
     /// <summary>Replies and errors: they open no flow.</summary>
     private Fate Known(Reading r, byte[] frame, Fate found)
     {
@@ -139,11 +183,11 @@ public sealed class SecondDirector
         {
             flow.GoBack(r.Flags, NowMs);
             Tally.FlowHits++;
-            return NatToClient(r, frame, flow, ExpectedFrame.Translated(r, false, flow.Service.Vip, flow.Service.Port));
+            return NatToClient(r, frame, flow.LastHop, ExpectedFrame.Translated(r, false, flow.Service.Vip, flow.Service.Port));
         }
 
         Tally.FlowErrors++;
-        return toServer ? ErrorToServer(r, frame, flow.Server, found) : NatToClient(r, frame, flow, ExpectedFrame.Error(r, false, flow.Service.Vip, flow.Service.Port));
+        return toServer ? ErrorToServer(r, frame, flow.Server, found) : NatToClient(r, frame, flow.LastHop, ExpectedFrame.Error(r, false, flow.Service.Vip, flow.Service.Port));
     }
 
     private Fate Direct(Reading r, byte[] frame, FuzzServer server)
@@ -164,14 +208,13 @@ public sealed class SecondDirector
         }
 
         bool over4 = server.Address.Length == 4;
-        _tunnelId = over4 ? (_tunnelId + 1) & 0xFFFF : _tunnelId;
-        return ToServer(r, frame, ExpectedFrame.Tunnelled(r, server, _tunnelId, SourcePort(r, server, found)), over4 ? 0x0800 : 0x86DD, server, r.Bytes);
+        return ToServer(r, frame, ExpectedFrame.Tunnelled(r, server, over4 ? TunnelId(found) : 0, SourcePort(r, server, found)), over4 ? 0x0800 : 0x86DD, server, r.Bytes);
     }
 
     /// <summary>GUE's source port: the engine's choice among the dynamic ports (RFC 6335 section 6), and always the same for a flow.</summary>
     private int SourcePort(Reading r, FuzzServer server, Fate found)
     {
-        int at = (found.Frame.Length > 13 && found.Frame[12] == 0x81 ? 18 : 14) + (server.Address.Length == 4 ? 20 : 40);
+        int at = OuterAt(found) + (server.Address.Length == 4 ? 20 : 40);
         if (server.Tunnel.Kind != "gue" || found.Frame.Length < at + 2)
         {
             return 0;
@@ -179,6 +222,27 @@ public sealed class SecondDirector
 
         int port = (found.Frame[at] << 8) | found.Frame[at + 1];
         return _sourcePorts.TryAdd((r.Service!.Slot, r.Client), port) ? Math.Max(port, 49_152) : _sourcePorts[(r.Service.Slot, r.Client)];
+    }
+
+    private static int OuterAt(Fate found) => found.Frame.Length > 12 && found.Frame[12] == 0x81 ? 18 : 14;
+
+    /// <summary>Identifications are given one after the other, but later fragments of a burst come after all else: one that is near and new will do.</summary>
+    private int TunnelId(Fate found)
+    {
+        int at = OuterAt(found), last = _tunnelIds.Count == 0 ? 0 : _tunnelIds.Last();
+        int id = found.Frame.Length < at + 6 ? -1 : (found.Frame[at + 4] << 8) | found.Frame[at + 5];
+        if (Math.Abs((short)(id - last)) > Limits.BurstMax || _tunnelIds.Contains(id))
+        {
+            return (last + 1) & 0xFFFF;
+        }
+
+        _tunnelIds.Enqueue(id);
+        if (_tunnelIds.Count > 2 * Limits.BurstMax)
+        {
+            _tunnelIds.Dequeue();
+        }
+
+        return id;
     }
 
     private Fate NatRequest(Reading r, byte[] frame, int port, FlowReading flow, Fate found)
@@ -215,9 +279,9 @@ public sealed class SecondDirector
         return error == null ? Settled(nameof(DropReason.IcmpBad), Trimmed(r, frame)) : ToServer(r, frame, error, r.IsV6 ? 0x86DD : 0x0800, server, r.Bytes);
     }
 
-    private Fate NatToClient(Reading r, byte[] frame, FlowReading flow, byte[]? packet)
+    private Fate NatToClient(Reading r, byte[] frame, (string Mac, int Port, int Vlan)? lastHop, byte[]? packet)
     {
-        if (flow.LastHop is not { } hop)
+        if (lastHop is not { } hop)
         {
             return Settled(nameof(DropReason.LastHopsFull), Trimmed(r, frame));
         }

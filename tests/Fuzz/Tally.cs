@@ -29,6 +29,10 @@ public sealed class Tally
 
     public long FlowErrors { get; set; }
 
+    public long FragmentedPackets { get; set; }
+
+    public long FragmentsFollowed { get; set; }
+
     public long Replies { get; set; }
 
     public long ReplyBytes { get; set; }
@@ -59,6 +63,7 @@ public sealed class Tally
             ("RxPackets", counters.RxPackets, Received), ("RxBytes", counters.RxBytes, ReceivedBytes), ("TxPackets", counters.TxPackets, Sent), ("TxBytes", counters.TxBytes, SentBytes),
             ("ForwardedPackets", counters.ForwardedPackets, Forwarded), ("ForwardedBytes", counters.ForwardedBytes, ForwardedBytes), ("PuntedPackets", counters.PuntedPackets, Punted),
             ("QueuedPackets", counters.QueuedPackets, Queued), ("FlowHits", counters.FlowHits, FlowHits), ("FlowsCreated", counters.FlowsCreated, FlowsCreated),
+            ("FragmentedPackets", counters.FragmentedPackets, FragmentedPackets), ("FragmentsFollowed", counters.FragmentsFollowed, FragmentsFollowed), ("FragmentsEvicted", counters.FragmentsEvicted, 0),
             ("FlowErrors", counters.FlowErrors, FlowErrors), ("ReplyPackets", counters.ReplyPackets, Replies), ("ReplyBytes", counters.ReplyBytes, ReplyBytes),
             ("the servers' Packets", (ulong)serverPackets, ServerPackets), ("FlowTableFull", counters.FlowTableFull, 0),
         ];

@@ -37,6 +37,7 @@ public sealed unsafe class WorkerRig : IDisposable
         _mbufs = (byte*)Zeroed(MbufBytes * Limits.BurstMax);
         _worker->Engine.Flows4 = FlowTable4.Create(Zeroed(FlowTable4.MeasureBytes(Flows)), Flows);
         _worker->Engine.Flows6 = FlowTable6.Create(Zeroed(FlowTable6.MeasureBytes(Flows)), Flows);
+        _worker->Engine.Fragments = FragmentTable.Create(Zeroed(FragmentTable.MeasureBytes));
         _worker->Engine.Ports = LocalPorts.Create(Zeroed(LocalPorts.MeasureBytes(Sources, 1, State->Flows4, State->Flows6)), Sources, 0, 1, State->Flows4, State->Flows6);
         _worker->ToHousekeeping = PacketRing.Create(Zeroed(PacketRing.MeasureBytes(RingEntries)), RingEntries);
         _worker->Urgent = PacketRing.Create(Zeroed(PacketRing.MeasureBytes(MbufPlan.UrgentEntries)), MbufPlan.UrgentEntries);

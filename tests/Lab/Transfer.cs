@@ -47,10 +47,10 @@ public sealed class Transfer : IDisposable
         return fault == null ? same : throw new IOException($"{bytes} bytes to {address}:{port}: {fault.Message}", fault);
     }
 
-    /// <summary>Sends datagrams of growing size from a namespace, each from a port of its own; how many came back unchanged.</summary>
-    public static int Echo(Netns client, string address, int port, int datagrams, int bytesMax)
+    /// <summary>Sends datagrams of growing size from a namespace, each from a port of its own. Returns those that did not come back unchanged.</summary>
+    public static IReadOnlyList<string> Echo(Netns client, string address, int port, int datagrams, int bytesMax)
     {
-        int same = 0;
+        List<string> lost = [];
         Thread thread = client.StartThread(() =>
         {
             for (int n = 0; n < datagrams; n++)
@@ -61,16 +61,19 @@ public sealed class Transfer : IDisposable
                 try
                 {
                     socket.Send(sent);
-                    same += back.AsSpan(0, socket.Receive(back)).SequenceEqual(sent) ? 1 : 0;
+                    if (!back.AsSpan(0, socket.Receive(back)).SequenceEqual(sent))
+                    {
+                        lost.Add($"datagram {n} of {sent.Length} bytes: changed");
+                    }
                 }
-                catch (SocketException)
+                catch (SocketException e)
                 {
-                    // not counted
+                    lost.Add($"datagram {n} of {sent.Length} bytes: {e.SocketErrorCode}");
                 }
             }
         });
         thread.Join();
-        return same;
+        return lost;
     }
 
     /// <inheritdoc/>

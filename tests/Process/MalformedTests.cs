@@ -105,7 +105,7 @@ public sealed class MalformedTests : IDisposable
         yield return ("IPv4 total length beyond the frame", Tcp(f => f[16] = 1), DropReason.IpLengthBad);
         yield return ("IPv4 total length below the header", Tcp(f => f[17] = 19), DropReason.IpLengthBad);
         yield return ("IPv6 payload beyond the frame", Tcp6(f => f[18] = 1), DropReason.IpLengthBad);
-        yield return ("IPv6 fragment", Tcp6(f => (f[20], f[54], f[56]) = (44, 6, 8)), DropReason.Fragment);
+        yield return ("IPv6 fragment", Tcp6(f => (f[20], f[54], f[56]) = (44, 6, 16)), DropReason.FragmentUnknown);
         yield return ("IPv6 extension beyond the packet", Tcp6(f => (f[20], f[55]) = (0, 200)), DropReason.Ipv6ExtensionBad);
         yield return ("TCP header of 16 bytes", Tcp(f => f[46] = 0x40), DropReason.L4HeaderBad);
         yield return ("TCP header beyond the packet", Tcp(f => f[46] = 0xF0), DropReason.L4HeaderBad);

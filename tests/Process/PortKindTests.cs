@@ -120,7 +120,7 @@ public sealed class PortKindTests : IDisposable
             Wait.Until(() => _bed.Region.Worker(0).Counters.RxPackets == 5, "the file is read");
             Assert.Equal(0, dataplane.Terminate());
 
-            Assert.Equal((2ul, 2ul), (_bed.Drops(DropReason.Truncated), _bed.Drops(DropReason.Fragment)));
+            Assert.Equal((2ul, 1ul, 1ul), (_bed.Drops(DropReason.Truncated), _bed.Drops(DropReason.FragmentBad), _bed.Drops(DropReason.FragmentTiny)));
             byte[] forwarded = Assert.Single(PcapFile.Read(result), f => Lan.EtherType(f) == 0x0800);
             Assert.Equal(segment[12..], forwarded[12..]);
             Assert.Equal((Lan.MacOf(Lan.Servers[0]), PcapMac), (Lan.Destination(forwarded), Lan.Source(forwarded)));

@@ -14,7 +14,7 @@ public sealed unsafe class EngineRig : IDisposable
 
     private const int Sources = 4;
 
-    private readonly void* _state, _burst, _flows4, _flows6, _frames;
+    private readonly void* _state, _burst, _flows4, _flows6, _fragments, _frames;
     private void* _ports;
     private readonly SnapshotPublisher _publisher;
     private readonly SnapshotGate _gate;
@@ -30,10 +30,12 @@ public sealed unsafe class EngineRig : IDisposable
         _frames = NativeMemory.AlignedAlloc(FrameBytes * Limits.BurstMax, 64);
         _flows4 = Zeroed(FlowTable4.MeasureBytes(flows));
         _flows6 = Zeroed(FlowTable6.MeasureBytes(flows));
+        _fragments = Zeroed(FragmentTable.MeasureBytes);
         new Span<byte>(_state, sizeof(EngineState)).Clear();
         new Span<byte>(_burst, sizeof(Burst)).Clear();
         State->Flows4 = FlowTable4.Create(_flows4, flows);
         State->Flows6 = FlowTable6.Create(_flows6, flows);
+        State->Fragments = FragmentTable.Create(_fragments);
         State->NowMs = 1_000_000;
         fixed (ulong* neighbours = Region.Neighbours)
         fixed (ulong* leases = Region.Leases)
@@ -128,7 +130,7 @@ public sealed unsafe class EngineRig : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (nint memory in (ReadOnlySpan<nint>)[(nint)_state, (nint)_burst, (nint)_flows4, (nint)_flows6, (nint)_frames, (nint)_ports])
+        foreach (nint memory in (ReadOnlySpan<nint>)[(nint)_state, (nint)_burst, (nint)_flows4, (nint)_flows6, (nint)_fragments, (nint)_frames, (nint)_ports])
         {
             NativeMemory.AlignedFree((void*)memory);
         }

@@ -58,6 +58,15 @@ public static class Limits
     public const int MaglevTableSizeMin = 251, MaglevTableSizeMax = 655_373;
 
 
+    /// <summary>Fragmented datagrams on their way that a worker knows; a power of two. 128 bytes each. One more takes the place of an old one.</summary>
+    public const int FragmentsPerWorker = 4_096;
+
+    /// <summary>Time from a datagram's first fragment on in which later ones follow it, in ms: as long as Linux waits (ipfrag_time).</summary>
+    public const int FragmentTimeoutMs = 30_000;
+
+    /// <summary>Parts of a datagram between which fragments are still missing.</summary>
+    public const int FragmentRunsMax = 8;
+
     /// <summary>Packets taken from one Rx queue at a time.</summary>
     public const int BurstMax = 32;
 

@@ -35,6 +35,8 @@ public unsafe struct EngineState
     public SourceCounters* Sources;
     /// <summary>Local ports of FullNAT.</summary>
     public LocalPorts Ports;
+    /// <summary>Fragmented datagrams on their way.</summary>
+    public FragmentTable Fragments;
     /// <summary>Time of this turn in ms; wraps.</summary>
     public uint NowMs;
     /// <summary>Identification of the last outer IPv4 header that was made.</summary>

@@ -1,5 +1,6 @@
 using Forwarder.Engine;
 using Forwarder.TestSupport;
+using Forwarder.Unit.Tests.Engine;
 
 namespace Forwarder.Unit.Tests;
 
@@ -35,15 +36,40 @@ public sealed unsafe class PartialChecksumTests
         Unchanged(frame);
     }
 
+    /// <summary>A kernel completes what it cuts: what looks like a sum of the pseudo-header is none. An atomic fragment is a whole packet (RFC 6946).</summary>
+    [Theory]
+    [InlineData(false, 0, true, false)]
+    [InlineData(false, 24, true, false)]
+    [InlineData(false, 24, false, false)]
+    [InlineData(false, 0, false, true)]
+    [InlineData(true, 0, true, false)]
+    [InlineData(true, 24, true, false)]
+    [InlineData(true, 24, false, false)]
+    [InlineData(true, 0, false, true)]
+    public void Fragments_stay(bool v6, int offset, bool more, bool completed)
+    {
+        byte[] packet = Ip.Packet(Wire.Udp, v6 ? "fd00::1" : "10.0.0.1", 1000, v6 ? "fd00::2" : "10.0.0.2", 80, new byte[64], 64);
+        byte[] frame = Frames.Of(FragmentTests.Fragment(packet, offset, offset + 24, more), 2, 4);
+        int l4 = frame.Length - 24;
+        Place at = new(14, l4, l4 + 6, Wire.Udp);
+        Set(frame, at.Field, (ushort)~Checksum.Fold(Pseudo(frame, at)));
+        if (completed)
+        {
+            Complete(frame);
+            Assert.Equal(0, Verify(frame, at));
+        }
+        else
+        {
+            Unchanged(frame);
+        }
+    }
+
     [Fact]
-    public void Fragments_and_what_is_cut_off_stay()
+    public void What_is_cut_off_stays()
     {
         byte[] frame = Frames.L4("10.0.0.1", 1000, "10.0.0.2", 80, Wire.Udp);
         Place at = Find(frame, Wire.Udp, 0);
         Set(frame, at.Field, (ushort)~Checksum.Fold(Pseudo(frame, at)));
-        frame[14 + 6] = 0x20;   // more fragments
-        Unchanged(frame);
-        frame[14 + 6] = 0;
         for (int length = 0; length < frame.Length; length++)
         {
             Unchanged(frame[..length]);

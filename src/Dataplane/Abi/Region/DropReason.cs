@@ -18,7 +18,7 @@ public enum DropReason : byte
     IpLengthBad = 4,
     /// <summary>The port's hardware found the IPv4 header checksum wrong.</summary>
     Ipv4ChecksumBad = 5,
-    /// <summary>Fragment of a packet for a virtual service.</summary>
+    /// <summary>Fragment of another transport than TCP and UDP (a large echo request, say), addressed to a VIP.</summary>
     Fragment = 6,
     /// <summary>TCP data offset below 20 bytes, UDP length wrong, or header cut off.</summary>
     L4HeaderBad = 7,
@@ -84,4 +84,14 @@ public enum DropReason : byte
     NotSyn = 37,
     /// <summary>Of a flow whose real server was removed, in a service that keeps such flows (expireNoDestination false).</summary>
     NoDestination = 38,
+    /// <summary>Fragment of no bytes, of no whole units of 8 though more follow, or that makes its datagram longer than 65,535 bytes.</summary>
+    FragmentBad = 39,
+    /// <summary>First fragment without the whole transport header, or one that would lie over TCP's flags (offset 8 bytes).</summary>
+    FragmentTiny = 40,
+    /// <summary>Fragment that overlaps another one of its datagram, repeats it, or contradicts where it ends; all of a datagram after that.</summary>
+    FragmentOverlap = 41,
+    /// <summary>Fragment that would leave gaps in more than eight places of its datagram.</summary>
+    FragmentScattered = 42,
+    /// <summary>Fragment for a VIP or source address that came before the first one of its datagram, or whose first one was not passed on or is too long ago.</summary>
+    FragmentUnknown = 43,
 }

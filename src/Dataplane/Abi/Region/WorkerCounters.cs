@@ -40,6 +40,10 @@ public struct WorkerCounters
     public ulong HandedOver, TakenOver;
     /// <summary>Flows removed because control asked for it.</summary>
     public ulong FlowsRemoved;
+    /// <summary>Datagrams whose first fragment was passed on, and later fragments passed on after it.</summary>
+    public ulong FragmentedPackets, FragmentsFollowed;
+    /// <summary>Datagrams whose place in the fragment table was given to a newer one before they were complete.</summary>
+    public ulong FragmentsEvicted;
     /// <summary>Turns of the loop, and those that found no packet.</summary>
     public ulong Turns, IdleTurns;
 }

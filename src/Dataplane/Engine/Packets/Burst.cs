@@ -18,6 +18,9 @@ public unsafe struct Burst
     /// <summary>Bit per packet whose frame starts elsewhere than it did: the caller must tell the mbuf.</summary>
     public uint Moved;
 
+    /// <summary>Bit per packet that is a fragment of a packet of a virtual service.</summary>
+    public uint Fragments;
+
     /// <summary>The caller's handle of each packet (the mbuf).</summary>
     public fixed ulong Packet[Max];
     /// <summary>Address of the first byte of the Ethernet header.</summary>
@@ -55,6 +58,8 @@ public unsafe struct Burst
     public fixed byte Egress[Max];
     /// <summary>Next hop that a waiting packet waits for; MTU of a refused one.</summary>
     public fixed uint NextHop[Max];
+    /// <summary>First fragment: index of its entry in the fragment table. Later one: its bytes (bits 0-15), offset in bytes (16-31) with 1 added if more follow.</summary>
+    public fixed uint Fragment[Max];
     /// <summary>Scratch of Select: packets whose flow was not in the first bucket.</summary>
     public fixed byte Missed[Max];
 

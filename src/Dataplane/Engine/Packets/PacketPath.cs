@@ -12,7 +12,7 @@ public static class PacketPath
     /// <summary>An ICMP error that quotes a packet of a flow. To a VIP: it quotes an answer and is for the server. With <see cref="Reply"/>: it quotes a client's packet.</summary>
     public const byte Error = 0x40;
 
-    /// <summary>With <see cref="Reply"/>: to a source address of FullNAT; slot and port are in <see cref="Burst.Key"/>.</summary>
+    /// <summary>With <see cref="Reply"/>: to a source address of FullNAT; protocol, slot and port are in <see cref="Burst.Key"/>.</summary>
     public const byte Source = 0x20;
 
     /// <summary>The IP version.</summary>

@@ -68,7 +68,7 @@ public static unsafe class PartialChecksums
         byte* l4 = ip + Wire.Ipv6Bytes;
         uint bytes = Wire.Swap(*(ushort*)(ip + 4));
         byte protocol = ip[6];
-        if (Classify.SkipExtensions(ref l4, ref bytes, ref protocol, out bool fragment) && !fragment)
+        if (Classify.SkipExtensions(ref l4, ref bytes, ref protocol, out byte* fragment) && fragment == null)
         {
             Transport(l4, (int)bytes, protocol, Checksum.PseudoHeader6(ip, (int)bytes, protocol));
         }

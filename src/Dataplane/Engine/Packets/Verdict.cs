@@ -17,4 +17,6 @@ public enum Verdict : byte
     Refuse = 5,
     /// <summary>Hand over, as it came, to the worker whose index is in <see cref="Burst.NextHop"/>: the flow lives there.</summary>
     HandOver = 6,
+    /// <summary>A later fragment: goes where its first one went, see <see cref="Fragments"/>.</summary>
+    Follow = 7,
 }

@@ -12,6 +12,8 @@ public static class Wire
     public const ushort Ipv4 = 0x0008, Ipv6 = 0xDD86, Arp = 0x0608, Vlan = 0x0081;
     /// <summary>Bytes of an IPv4 header without options (RFC 791) and of an IPv6 header (RFC 8200).</summary>
     public const int Ipv4Bytes = 20, Ipv6Bytes = 40;
+    /// <summary>Bytes of an IPv6 fragment header (RFC 8200 section 4.5).</summary>
+    public const int Ipv6FragmentBytes = 8;
     /// <summary>Bytes of the fixed TCP header (RFC 9293), of UDP (RFC 768).</summary>
     public const int TcpBytes = 20, UdpBytes = 8;
     /// <summary>IP protocol numbers.</summary>

@@ -16,6 +16,7 @@ public static unsafe class Classify
     public static void Run(EngineState* state, Burst* burst)
     {
         ulong ownMac = state->PortMac[burst->Ingress];
+        burst->Fragments = 0;
         for (int i = 0; i < burst->Count; i++)
         {
             byte* frame = (byte*)burst->Frame[i];
@@ -137,7 +138,6 @@ public static unsafe class Classify
             return;
         }
 
-        uint destination = *(uint*)(ip + 16);
         byte protocol = ip[9];
         if ((*(ushort*)(ip + 6) & Wire.Ipv4FragmentMask) != 0 || (protocol != Wire.Tcp && protocol != Wire.Udp))
         {
@@ -153,8 +153,15 @@ public static unsafe class Classify
             return;
         }
 
+        Ports4(state, burst, i, ip, l4, protocol);
+    }
+
+    /// <summary>What has ports: a client's packet for a service, or anything else.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Ports4(EngineState* state, Burst* burst, int i, byte* ip, byte* l4, byte protocol)
+    {
         ushort clientPort = *(ushort*)l4;
-        uint service = FindService4(state, ServiceKey4Entry.Key(destination, *(ushort*)(l4 + 2), protocol));
+        uint service = FindService4(state, ServiceKey4Entry.Key(*(uint*)(ip + 16), *(ushort*)(l4 + 2), protocol));
         if (service == 0)
         {
             NoService4(state, burst, i, ip, l4);
@@ -233,6 +240,12 @@ public static unsafe class Classify
     private static void Ipv4WithoutPorts(EngineState* state, Burst* burst, int i, byte* ip, uint headerBytes, uint totalBytes)
     {
         bool fragment = (*(ushort*)(ip + 6) & Wire.Ipv4FragmentMask) != 0, icmp = ip[9] == Wire.Icmp;
+        if (fragment && ip[9] is Wire.Tcp or Wire.Udp)
+        {
+            ClassifyFragment.Ipv4(state, burst, i, ip, headerBytes, totalBytes);
+            return;
+        }
+
         if (icmp && !fragment && ClassifyKnown.Error4(state, burst, i, ip, headerBytes, totalBytes))
         {
             return;
@@ -298,25 +311,29 @@ public static unsafe class Classify
             return;
         }
 
-        ulong high = *(ulong*)(ip + 24), low = *(ulong*)(ip + 32);
         byte protocol = ip[6];
-        byte* l4 = ip + Wire.Ipv6Bytes;
-        bool fragment = false;
+        byte* l4 = ip + Wire.Ipv6Bytes, fragment = null;
         if (protocol != Wire.Tcp && protocol != Wire.Udp && !SkipExtensions(ref l4, ref payloadBytes, ref protocol, out fragment))
         {
-            burst->Drop(i, DropReason.Ipv6ExtensionBad);
+            // RFC 7112 section 5: the whole chain must be in the first fragment.
+            burst->Drop(i, fragment == null ? DropReason.Ipv6ExtensionBad : DropReason.FragmentTiny);
             return;
         }
 
-        if (protocol == Wire.Icmpv6 && !fragment && ClassifyKnown.Error6(state, burst, i, ip, l4, payloadBytes))
+        if (protocol == Wire.Icmpv6 && fragment == null && ClassifyKnown.Error6(state, burst, i, ip, l4, payloadBytes))
         {
             return;
         }
 
-        if (fragment || (protocol != Wire.Tcp && protocol != Wire.Udp))
+        if (fragment != null && (protocol is Wire.Tcp or Wire.Udp || IsExtension(protocol)))
         {
-            bool vip = IsVip6(state, high, low);
-            WithoutPorts(burst, i, vip, protocol == Wire.Icmpv6, fragment);
+            ClassifyFragment.Ipv6(state, burst, i, ip, fragment, l4, payloadBytes, protocol);
+            return;
+        }
+
+        if (protocol != Wire.Tcp && protocol != Wire.Udp)
+        {
+            WithoutPorts(burst, i, IsVip6(state, *(ulong*)(ip + 24), *(ulong*)(ip + 32)), protocol == Wire.Icmpv6, fragment != null);
             return;
         }
 
@@ -326,6 +343,14 @@ public static unsafe class Classify
             return;
         }
 
+        Ports6(state, burst, i, ip, l4, protocol);
+    }
+
+    /// <summary>As <see cref="Ports4"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Ports6(EngineState* state, Burst* burst, int i, byte* ip, byte* l4, byte protocol)
+    {
+        ulong high = *(ulong*)(ip + 24), low = *(ulong*)(ip + 32);
         uint service = FindService6(state, high, low, ServiceKey6Entry.PortAndProtocol(*(ushort*)(l4 + 2), protocol));
         if (service == 0)
         {
@@ -360,40 +385,55 @@ public static unsafe class Classify
     private static bool IsVip6(EngineState* state, ulong high, ulong low) =>
         state->View.TryFindLocal6(high, low, out LocalAddress6Entry local) && local.IsVirtual;
 
-    /// <summary>Walks the extension headers (RFC 8200 section 4). False if they are cut off or too many.</summary>
-    internal static bool SkipExtensions(ref byte* l4, ref uint bytes, ref byte protocol, out bool fragment)
+    /// <summary>
+    /// Walks the extension headers (RFC 8200 section 4), of a later fragment those that are before its payload. False if they
+    /// are cut off or too many. <paramref name="fragment"/> is the fragment header, null if there is none.
+    /// </summary>
+    internal static bool SkipExtensions(ref byte* l4, ref uint bytes, ref byte protocol, out byte* fragment)
     {
-        fragment = false;
+        fragment = null;
         for (int n = 0; n < Wire.Ipv6ExtensionsMax; n++)
         {
-            if (protocol is not (Wire.HopByHop or Wire.Routing or Wire.Fragment or Wire.DestinationOptions))
+            if (!IsExtension(protocol))
             {
                 return true;
             }
 
-            uint extensionBytes = bytes < 8 ? 0 : protocol == Wire.Fragment ? 8 : ((uint)l4[1] + 1) * 8;
+            uint extensionBytes = bytes < 8 ? 0 : protocol == Wire.Fragment ? Wire.Ipv6FragmentBytes : ((uint)l4[1] + 1) * 8;
             if (extensionBytes == 0 || extensionBytes > bytes)
             {
                 return false;
             }
 
-            if (protocol == Wire.Fragment)
-            {
-                // An atomic fragment (offset 0, no more) is a whole packet: RFC 6946.
-                fragment = (BinaryPrimitives.ReverseEndianness(*(ushort*)(l4 + 2)) & 0xFFF9) != 0;
-            }
-
+            byte* header = l4;
+            bool isFragmentHeader = protocol == Wire.Fragment;
             protocol = l4[0];
             l4 += extensionBytes;
             bytes -= extensionBytes;
-            if (fragment)
+
+            // An atomic fragment (offset 0, no more) is a whole packet: RFC 6946.
+            uint word = isFragmentHeader ? Wire.Swap(*(ushort*)(header + 2)) & 0xFFF9u : 0;
+            if (word == 0)
+            {
+                continue;
+            }
+
+            if (fragment != null)
+            {
+                return false; // a fragment of a fragment
+            }
+
+            fragment = header;
+            if (word > 1)
             {
                 return true;
             }
         }
 
-        return protocol is not (Wire.HopByHop or Wire.Routing or Wire.Fragment or Wire.DestinationOptions);
+        return !IsExtension(protocol);
     }
+
+    private static bool IsExtension(byte protocol) => protocol is Wire.HopByHop or Wire.Routing or Wire.Fragment or Wire.DestinationOptions;
 
     internal static uint FindService6(EngineState* state, ulong high, ulong low, ulong rest)
     {

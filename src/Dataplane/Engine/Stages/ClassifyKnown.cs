@@ -19,7 +19,7 @@ internal static unsafe class ClassifyKnown
     /// <summary>Whether a packet is from a server behind NAT.</summary>
     public static bool Reply4(EngineState* state, Burst* burst, int i, byte* ip, byte* l4)
     {
-        if (ToSource4(state, burst, i, *(uint*)(ip + 16), *(ushort*)(l4 + 2), PacketPath.Reply, ip[9] == Wire.Tcp ? l4[13] : (byte)0))
+        if (ToSource4(state, burst, i, *(uint*)(ip + 16), *(ushort*)(l4 + 2), PacketPath.Reply, ip[9], ip[9] == Wire.Tcp ? l4[13] : (byte)0))
         {
             return true;
         }
@@ -42,7 +42,7 @@ internal static unsafe class ClassifyKnown
     public static bool Reply6(EngineState* state, Burst* burst, int i, byte* ip, byte* l4, byte protocol)
     {
         burst->L4Offset[i] = (ushort)(l4 - ip);
-        if (ToSource6(state, burst, i, ip + 24, *(ushort*)(l4 + 2), PacketPath.Reply, protocol == Wire.Tcp ? l4[13] : (byte)0))
+        if (ToSource6(state, burst, i, ip + 24, *(ushort*)(l4 + 2), PacketPath.Reply, protocol, protocol == Wire.Tcp ? l4[13] : (byte)0))
         {
             return true;
         }
@@ -78,7 +78,7 @@ internal static unsafe class ClassifyKnown
 
         byte* l4 = quoted + quotedHeaderBytes;
         uint from = *(uint*)(quoted + 12), to = *(uint*)(quoted + 16), at = 0;
-        if (*(uint*)(ip + 16) == from && ToSource4(state, burst, i, from, *(ushort*)l4, PacketPath.Error | PacketPath.Reply, 0))
+        if (*(uint*)(ip + 16) == from && ToSource4(state, burst, i, from, *(ushort*)l4, PacketPath.Error | PacketPath.Reply, quoted[9], 0))
         {
             return true;
         }
@@ -117,7 +117,7 @@ internal static unsafe class ClassifyKnown
         }
 
         burst->L4Offset[i] = (ushort)(icmp - ip);
-        if (ToSource6(state, burst, i, quoted + 8, *(ushort*)l4, PacketPath.Error | PacketPath.Reply, 0))
+        if (ToSource6(state, burst, i, quoted + 8, *(ushort*)l4, PacketPath.Error | PacketPath.Reply, quoted[6], 0))
         {
             return true;
         }
@@ -145,33 +145,33 @@ internal static unsafe class ClassifyKnown
         return true;
     }
 
-    private static bool ToSource4(EngineState* state, Burst* burst, int i, uint address, ushort port, int path, byte tcpFlags)
+    private static bool ToSource4(EngineState* state, Burst* burst, int i, uint address, ushort port, int path, byte protocol, byte tcpFlags)
     {
         if (state->View.SourceCount <= 1 || !state->View.TryFindLocal4(address, out LocalAddress4Entry local) || local.Kind != LocalAddressKind.Source)
         {
             return false;
         }
 
-        SetSource(burst, i, PacketPath.Ipv4 | path, local.Source, port, tcpFlags);
+        SetSource(burst, i, PacketPath.Ipv4 | path, local.Source, port, protocol, tcpFlags);
         return true;
     }
 
-    private static bool ToSource6(EngineState* state, Burst* burst, int i, byte* address, ushort port, int path, byte tcpFlags)
+    private static bool ToSource6(EngineState* state, Burst* burst, int i, byte* address, ushort port, int path, byte protocol, byte tcpFlags)
     {
         if (state->View.SourceCount <= 1 || !state->View.TryFindLocal6(*(ulong*)address, *(ulong*)(address + 8), out LocalAddress6Entry local) || local.Kind != LocalAddressKind.Source)
         {
             return false;
         }
 
-        SetSource(burst, i, PacketPath.Ipv6 | path, local.Source, port, tcpFlags);
+        SetSource(burst, i, PacketPath.Ipv6 | path, local.Source, port, protocol, tcpFlags);
         return true;
     }
 
-    private static void SetSource(Burst* burst, int i, int path, uint slot, ushort port, byte tcpFlags)
+    private static void SetSource(Burst* burst, int i, int path, uint slot, ushort port, byte protocol, byte tcpFlags)
     {
         burst->Path[i] = (byte)(path | PacketPath.Source);
         burst->TcpFlags[i] = tcpFlags;
-        burst->Key[i] = (slot << 16) | Wire.Swap(port);
+        burst->Key[i] = ((ulong)protocol << 32) | (slot << 16) | Wire.Swap(port);
     }
 
     private static bool TryFind4(EngineState* state, ulong key, out uint at)

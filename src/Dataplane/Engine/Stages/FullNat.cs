@@ -82,7 +82,7 @@ internal static unsafe class FullNat
     private static ushort ClientPort(ulong* flow, bool v4) => (ushort)((v4 ? *FlowTable4.KeyOf(flow) : FlowTable6.EntryOf(flow)->Rest) >> 32);
 
     /// <summary>Writes an address; returns what that adds to a sum.</summary>
-    private static uint Exchange4(byte* at, uint address)
+    internal static uint Exchange4(byte* at, uint address)
     {
         uint old = ~*(uint*)at;
         *(uint*)at = address;

@@ -125,7 +125,7 @@ internal static unsafe class Nat
 
     /// <summary>Takes one from the TTL; the checksum follows it and the address. Returns where the transport header is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static byte* Header4(byte* ip, uint addressDelta)
+    internal static byte* Header4(byte* ip, uint addressDelta)
     {
         *(ushort*)(ip + 10) = Checksum.Fold((ushort)~*(ushort*)(ip + 10) + (ulong)addressDelta + TtlDelta);
         ip[8]--;

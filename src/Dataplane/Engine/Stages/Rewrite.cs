@@ -69,5 +69,10 @@ public static unsafe class Rewrite
         {
             RewriteOther.Run(state, burst, others);
         }
+
+        if (burst->Fragments != 0)
+        {
+            Fragments.Run(state, burst);
+        }
     }
 }

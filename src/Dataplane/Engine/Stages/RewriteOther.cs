@@ -28,7 +28,7 @@ internal static unsafe class RewriteOther
         }
     }
 
-    private static void Encapsulate(EngineState* state, Burst* burst, int i, ServerEntry* server, uint ipBytes)
+    internal static void Encapsulate(EngineState* state, Burst* burst, int i, ServerEntry* server, uint ipBytes)
     {
         if (IsPassable(burst, i, ipBytes, server->MtuBytes))
         {
@@ -140,7 +140,7 @@ internal static unsafe class RewriteOther
     }
 
     /// <summary>To where the client's packets came from.</summary>
-    private static void SendBack(EngineState* state, Burst* burst, int i, ulong hop, uint ipBytes)
+    internal static void SendBack(EngineState* state, Burst* burst, int i, ulong hop, uint ipBytes)
     {
         if (burst->Vlan[i] != LastHops.Vlan(hop))
         {
@@ -158,7 +158,7 @@ internal static unsafe class RewriteOther
     }
 
     /// <summary>Takes off what the sender's Ethernet has padded; returns the IP packet's bytes.</summary>
-    private static uint Trim(Burst* burst, int i)
+    internal static uint Trim(Burst* burst, int i)
     {
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
         uint ipBytes = (ip[0] >> 4) == 4 ? Wire.Swap(*(ushort*)(ip + 2)) : Wire.Swap(*(ushort*)(ip + 4)) + (uint)Wire.Ipv6Bytes;
@@ -172,7 +172,7 @@ internal static unsafe class RewriteOther
     }
 
     /// <summary>Refuses what is too big or has come too far.</summary>
-    private static bool IsPassable(Burst* burst, int i, uint ipBytes, uint mtuBytes)
+    internal static bool IsPassable(Burst* burst, int i, uint ipBytes, uint mtuBytes)
     {
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
         if (((ip[0] >> 4) == 4 ? ip[8] : ip[7]) <= 1)
@@ -191,7 +191,7 @@ internal static unsafe class RewriteOther
     }
 
     /// <summary>To the server's next hop: counters, tag, MAC addresses.</summary>
-    private static void Send(EngineState* state, Burst* burst, int i, ServerEntry* server, uint ipBytes)
+    internal static void Send(EngineState* state, Burst* burst, int i, ServerEntry* server, uint ipBytes)
     {
         ulong neighbour = Volatile.Read(ref state->Neighbours[server->NextHop]);
         ServerCounters* counters = state->Servers + burst->Server[i];

@@ -51,13 +51,12 @@ internal static unsafe class SelectKnown
         byte path = burst->Path[i];
         bool v4 = PacketPath.Version(path) == 4;
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i], l4 = ip + (v4 ? (ip[0] & 0xF) * 4 : burst->L4Offset[i]);
-        byte* address = ip + (v4 ? 12 : 8), serverPort = l4, protocol = ip + (v4 ? 9 : 6);
+        byte* address = ip + (v4 ? 12 : 8), serverPort = l4;
         if ((path & PacketPath.Error) != 0)
         {
             byte* quoted = l4 + ClassifyKnown.ErrorBytes;
             address = quoted + (v4 ? 16 : 24);
             serverPort = quoted + (v4 ? (quoted[0] & 0xF) * 4 : Wire.Ipv6Bytes) + 2;
-            protocol = quoted + (v4 ? 9 : 6);
         }
 
         if (state->Ports.WorkerOf(port) != state->WorkerIndex)
@@ -65,7 +64,7 @@ internal static unsafe class SelectKnown
             return null;
         }
 
-        ulong* value = LocalPorts.FindFlow(state, slot, *protocol == Wire.Udp ? Wire.Udp : Wire.Tcp, port);
+        ulong* value = LocalPorts.FindFlow(state, slot, (byte)(burst->Key[i] >> 32), port);
         if (value == null || !IsLive(state, *value, 0))
         {
             return null;

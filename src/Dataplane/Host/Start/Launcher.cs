@@ -183,6 +183,7 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
         WorkerContext* w = (WorkerContext*)Allocate(sizeof(WorkerContext), node, "a worker");
         w->Engine.Flows4 = FlowTable4.Create(Allocate(FlowTable4.MeasureBytes(config.FlowsPerWorker), node, "the IPv4 flow table"), config.FlowsPerWorker);
         w->Engine.Flows6 = FlowTable6.Create(Allocate(FlowTable6.MeasureBytes(config.FlowsPerWorker), node, "the IPv6 flow table"), config.FlowsPerWorker);
+        w->Engine.Fragments = FragmentTable.Create(Allocate(FragmentTable.MeasureBytes, node, "the fragment table"));
         w->Engine.Ports = LocalPorts.Create(
             Allocate(LocalPorts.MeasureBytes(config.SourceAddresses, Workers.Length, w->Engine.Flows4, w->Engine.Flows6), node, "local ports"),
             config.SourceAddresses, index, Workers.Length, w->Engine.Flows4, w->Engine.Flows6);
