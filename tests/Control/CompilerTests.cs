@@ -139,14 +139,37 @@ public sealed class CompilerTests
         DirectorModel model = ModelBuilder.Build(state, new CheckedServices());
         SnapshotContent content = compiler.Compile(model);
         Assert.Equal(InterfaceEntry.Vrrp4 | InterfaceEntry.Vrrp6, content.Interfaces[model.VrrpGroups[0].Key.Interface].VrrpFamilies);
-        Assert.True(compiler.VrrpGroups.TryFind(model.VrrpGroups[0].Key, out int a));
-        Assert.True(compiler.VrrpGroups.TryFind(model.VrrpGroups[2].Key, out int c));
+        Assert.True(compiler.VrrpGroups.TryFind(model.VrrpGroups[0].Identity, out int a));
+        Assert.True(compiler.VrrpGroups.TryFind(model.VrrpGroups[2].Identity, out int c));
         Assert.NotEqual(a, c);
         Assert.Equal([(0x3301_005E_0000UL, (uint)a), (0x3302_005E_0000UL, (uint)c)], content.VirtualMacs.Select(m => (m.Mac, m.VrrpGroup)));
 
         content = compiler.Compile(ModelBuilder.Build(state with { Vrrp = [] }, new CheckedServices()));
         Assert.Empty(content.VirtualMacs);
         Assert.All(content.Interfaces, i => Assert.Equal(0, i.VrrpFamilies));
+    }
+
+    /// <summary>A group's number is its lease's: nobody may come to a lease that another one holds.</summary>
+    [Fact]
+    public void AGroupThatIsChangedGetsAnotherNumberAndTheOthersKeepTheirs()
+    {
+        DesiredState state = States.WithServices();
+        state = state with { Dataplane = state.Dataplane with { Ports = [state.Dataplane.Ports[0] with { Exception = "fwd0" }] } };
+        VrrpGroupSettings a = new() { Name = "a", Interface = "lan0", Vrid = 51, Addresses = ["172.17.0.1"] }, b = new() { Name = "b", Interface = "lan0", Vrid = 52, Addresses = ["172.17.0.2"] };
+        SnapshotCompiler compiler = new();
+        int[] before = Numbers(a, b);
+        Assert.Equal(before, Numbers(b, a));
+        Assert.Equal(before, Numbers(a with { Track = [new VrrpTrackUse { Name = "up" }] }, b));     // may change while it runs
+        int[] moved = Numbers(a with { Addresses = ["172.17.0.3"] }, b with { Addresses = ["172.17.0.2", "172.17.0.1"] });
+        Assert.Empty(moved.Intersect(before));
+        Assert.Equal([before[1]], Numbers(b));
+
+        int[] Numbers(params VrrpGroupSettings[] groups)
+        {
+            VrrpTrackSettings up = new() { Name = "up", Kind = "workers" };
+            SnapshotContent content = compiler.Compile(ModelBuilder.Build(state with { Vrrp = groups, VrrpTracks = [up] }, new CheckedServices()));
+            return [.. content.LocalAddresses4.Where(l => l.VrrpGroup != 0).Select(l => (int)l.VrrpGroup).Distinct().Order()];
+        }
     }
 
     [Fact]

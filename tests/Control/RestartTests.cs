@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Forwarder.Abi;
 using Forwarder.Api;
 
 namespace Forwarder.Control.Tests;
@@ -29,6 +30,18 @@ public sealed class RestartTests
         await bed.StartAsync();
         Assert.Equal(before + 1, JsonSerializer.Deserialize(await bed.GetAsync("v1/status"), ApiJson.Default.StatusView)!.PublishedGeneration);
         Assert.Equal(2, bed.Published().Servers.Count(s => s.Valid != 0));
+    }
+
+    /// <summary>Leases that a control before this one held may be under other groups' numbers now; and it has not been elected.</summary>
+    [Fact]
+    public async Task LeasesOfAnEarlierControlAreNotTakenOver()
+    {
+        await using ControlBed bed = await new ControlBed().StartAsync(States.WithServices(2));
+        await bed.StopAsync();
+        using Region region = Region.Open(bed.RegionPath);
+        region.Leases[1..3].Fill(ulong.MaxValue);
+        await bed.StartAsync();
+        Assert.Equal([0UL, 0UL], region.Leases[1..3].ToArray());
     }
 
     [Fact]

@@ -44,7 +44,7 @@ public sealed unsafe class Director : IDisposable
     /// <summary>Gives a VRRP group its lease, or ends it.</summary>
     public void SetOwned(string group, bool owned)
     {
-        if (!_compiler.VrrpGroups.TryFind(_groups.Single(g => g.Name == group).Key, out int number))
+        if (!_compiler.VrrpGroups.TryFind(_groups.Single(g => g.Name == group).Identity, out int number))
         {
             throw new ArgumentException($"VRRP group {group} has no number.", nameof(group));
         }

@@ -6,20 +6,27 @@ namespace Forwarder.Interop.Tests;
 /// <summary>How long the service is out after a crash of the active director. script/bench-failover does it a hundred times.</summary>
 public sealed class FailoverTests(ITestOutputHelper output)
 {
+    /// <summary>What a machine's jitter may excuse at the most.</summary>
+    private const double JitterMaxMs = 60;
+
     [Theory]
     [InlineData(10, 3)]
     [InlineData(1_000, 1)]
     public void After_a_crash_the_service_is_out_for_no_longer_than_it_may(int intervalMs, int runs)
     {
         using Failover failover = new(intervalMs);
+        double bestMs = double.MaxValue;
         for (int i = 0; i < runs; i++)
         {
             FailoverRun run = failover.Run();
             output.WriteLine($"{run}");
 
             // The bound is a quiet machine's; to it comes how late this one woke a sleeping thread in this run.
-            Assert.True(run.OutageMs <= failover.OutageMaxMs + run.JitterMs, $"{run}: more than {failover.OutageMaxMs} ms and the jitter");
+            bestMs = Math.Min(bestMs, run.OutageMs);
+            Assert.True(run.OutageMs <= failover.OutageMaxMs + Math.Min(run.JitterMs, JitterMaxMs), $"{run}: more than {failover.OutageMaxMs} ms and the jitter");
             Assert.True(run.OutageMs >= 2 * intervalMs, $"{run}: nothing has crashed");
         }
+
+        Assert.True(bestMs <= failover.OutageMaxMs, $"not even the best of {runs} runs was quick enough");
     }
 }

@@ -34,8 +34,11 @@ public sealed class SnapshotCompiler
     /// <summary>Slots of source addresses of FullNAT; as many as the dataplane has room for.</summary>
     public SlotAllocator<IPAddress> Sources { get; private set; } = new(Limits.SourcesMax);
 
-    /// <summary>Numbers of VRRP groups.</summary>
-    public SlotAllocator<VrrpGroupKey> VrrpGroups { get; } = new(Limits.VrrpGroupsMax);
+    /// <summary>
+    /// Numbers of VRRP groups, by <see cref="VrrpGroupModel.Identity"/>: a group that is changed gets another one, whose lease is not
+    /// held, so that what its predecessor, which runs a moment longer, does to its own lease says nothing of the new VIPs.
+    /// </summary>
+    public SlotAllocator<string> VrrpGroups { get; } = new(Limits.VrrpGroupsMax);
 
     /// <summary>
     /// Takes over the slots that a control before this one has published: flows in the dataplane name them. To be called
@@ -43,6 +46,7 @@ public sealed class SnapshotCompiler
     /// </summary>
     public void Restore(Region region)
     {
+        region.Leases.Clear();   // of groups that this control has not been elected for, numbered by another one
         if (SnapshotReader.Read(region) is not { } content)
         {
             return;
@@ -135,13 +139,24 @@ public sealed class SnapshotCompiler
     /// <summary>The number of the group of each VIP that has one.</summary>
     private Dictionary<IPAddress, ushort> Governed(DirectorModel model)
     {
-        HashSet<VrrpGroupKey> wanted = [.. model.VrrpGroups.Select(g => g.Key)];
-        foreach ((VrrpGroupKey gone, _) in VrrpGroups.Used.Where(u => !wanted.Contains(u.Key)))
+        (VrrpGroupModel Group, string Identity)[] groups = [.. model.VrrpGroups.Select(g => (g, g.Identity))];
+        HashSet<string> wanted = [.. groups.Select(g => g.Identity)];
+        foreach ((string gone, _) in VrrpGroups.Used.Where(u => !wanted.Contains(u.Key)))
         {
             VrrpGroups.Free(gone);
         }
 
-        return model.VrrpGroups.SelectMany(g => g.Addresses, (g, vip) => (vip, Group: (ushort)VrrpGroups.Take(g.Key))).ToDictionary(p => p.vip, p => p.Group);
+        Dictionary<IPAddress, ushort> governed = [];
+        foreach ((VrrpGroupModel group, string identity) in groups)
+        {
+            ushort number = (ushort)VrrpGroups.Take(identity);
+            foreach (IPAddress vip in group.Addresses)
+            {
+                governed.Add(vip, number);
+            }
+        }
+
+        return governed;
     }
 
     /// <summary>
@@ -265,7 +280,7 @@ public sealed class SnapshotCompiler
             if (group.Settings.VirtualMac)
             {
                 ulong mac = VirtualMacEntry.MakeMac(group.Key.Vrid, group.Key.IsIPv6);
-                content.VirtualMacs.Add(new VirtualMacEntry { Key = VirtualMacEntry.MakeKey(mac, group.Home.Vlan, (uint)group.Port), VrrpGroup = (uint)VrrpGroups.Take(group.Key) });
+                content.VirtualMacs.Add(new VirtualMacEntry { Key = VirtualMacEntry.MakeKey(mac, group.Home.Vlan, (uint)group.Port), VrrpGroup = (uint)VrrpGroups.Take(group.Identity) });
             }
         }
     }

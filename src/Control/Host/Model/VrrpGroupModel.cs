@@ -1,4 +1,6 @@
 using System.Net;
+using System.Text.Json;
+using Forwarder.Api;
 using Forwarder.Vrrp;
 
 namespace Forwarder.Control;
@@ -23,7 +25,7 @@ public readonly record struct VrrpLinkKey(string Device, ushort Vlan);
 /// <param name="Addresses">Its VIPs.</param>
 /// <param name="Config">For the state machine; over IPv6 the primary address is put in when the port's MAC address is known.</param>
 /// <param name="Settings">As they were given.</param>
-public sealed record VrrpGroupModel(VrrpGroupKey Key, string Name, int Port, VrrpLinkKey Home, IReadOnlyList<VrrpLinkKey> Heartbeats, IReadOnlyList<IPAddress> Addresses, VrrpConfig Config, Api.VrrpGroupSettings Settings)
+public sealed record VrrpGroupModel(VrrpGroupKey Key, string Name, int Port, VrrpLinkKey Home, IReadOnlyList<VrrpLinkKey> Heartbeats, IReadOnlyList<IPAddress> Addresses, VrrpConfig Config, VrrpGroupSettings Settings)
 {
     internal VrrpWires Wires { get; init; } = new([], 0, [], [], null);
 
@@ -34,7 +36,15 @@ public sealed record VrrpGroupModel(VrrpGroupKey Key, string Name, int Port, Vrr
     public IReadOnlyList<VrrpTrackUseModel> Tracks { get; init; } = [];
 
     /// <summary>Sync group, if it is in one.</summary>
-    public Api.VrrpSyncGroupSettings? SyncGroup { get; init; }
+    public VrrpSyncGroupSettings? SyncGroup { get; init; }
+
+    /// <summary>
+    /// All that makes a group what it is; one that has another identity is another group and is elected anew. What is tracked and
+    /// who is notified may change while a group runs; who changes company starts anew.
+    /// </summary>
+    public string Identity => string.Join(' ',
+        [.. Links.Select(l => l.ToString()), JsonSerializer.Serialize(Settings with { Track = [], TrackLink = true, TrackWorkers = true, Notify = null }, ApiJson.Default.VrrpGroupSettings),
+        Config.PrimaryAddress.ToString(), SyncGroup?.Name ?? "", .. SyncGroup?.Groups ?? []]);
 
     /// <summary>Next hop of each peer.</summary>
     public IEnumerable<(int Interface, IPAddress Address)> PeerHops => Wires.PeerHops.Select(h => (Key.Interface, h));

@@ -15,24 +15,40 @@ public sealed class VrrpAnnouncements(Action<VrrpMember, VrrpAddress> send)
     /// <inheritdoc cref="SliceFrames"/>
     public const long SliceNs = VrrpLimits.NanosecondsPerMillisecond;
 
+    private readonly Dictionary<VrrpInstance, Burst> _bursts = [];
     private readonly Queue<Burst> _waiting = new();
     private long _dueNs;
 
-    /// <summary>An announcement of all addresses of a member, several times.</summary>
-    private sealed record Burst(VrrpMember Member, VrrpInstance Instance, int Count)
+    /// <summary>Announcements of all addresses of a member.</summary>
+    private sealed class Burst(VrrpMember member, VrrpInstance instance)
     {
-        public IReadOnlyList<VrrpAddress> Addresses { get; } = [.. Member.Config.Addresses, .. Member.Excluded];
+        public VrrpMember Member { get; } = member;
 
-        public int Sent { get; set; }
+        public VrrpInstance Instance { get; } = instance;
 
-        public int Left => (Count * Addresses.Count) - Sent;
+        public IReadOnlyList<VrrpAddress> Addresses { get; } = [.. member.Config.Addresses, .. member.Excluded];
+
+        /// <summary>Rounds to go, the one that has begun included, and the next address of it.</summary>
+        public int Rounds { get; set; }
+
+        public int Next { get; set; }
     }
 
     /// <summary>When the next slice is due, or never.</summary>
     public long NextDueNs => _waiting.Count == 0 ? VrrpTimers.Never : _dueNs;
 
-    /// <summary>Puts so many announcements of each of a member's addresses in line.</summary>
-    public void Add(VrrpMember member, VrrpInstance instance, int count) => _waiting.Enqueue(new Burst(member, instance, count));
+    /// <summary>Puts so many announcements of each of a member's addresses in line; what still waits of it counts among them.</summary>
+    public void Add(VrrpMember member, VrrpInstance instance, int count)
+    {
+        if (!_bursts.TryGetValue(instance, out Burst? burst))
+        {
+            burst = new Burst(member, instance);
+            _bursts.Add(instance, burst);
+            _waiting.Enqueue(burst);
+        }
+
+        burst.Rounds = Math.Max(burst.Rounds, count);
+    }
 
     /// <summary>Sends a slice if one is due. What is not active any more announces nothing.</summary>
     public void SendDue(long nowNs)
@@ -45,22 +61,34 @@ public sealed class VrrpAnnouncements(Action<VrrpMember, VrrpAddress> send)
         _dueNs = nowNs + SliceNs;
         for (int room = SliceFrames; room > 0 && _waiting.TryPeek(out Burst? burst);)
         {
-            int round = burst.Addresses.Count - (burst.Sent % burst.Addresses.Count), frames = burst.Instance.State == VrrpState.Active ? Math.Min(room, round) : 0;
-            for (int n = 0; n < frames; n++)
+            if (burst.Instance.State != VrrpState.Active)
             {
-                send(burst.Member, burst.Addresses[burst.Sent++ % burst.Addresses.Count]);
+                burst.Rounds = 0;
             }
 
-            room -= frames;
-            if (frames == round || frames == 0)
+            for (; burst.Rounds > 0 && burst.Next < burst.Addresses.Count && room > 0; room--)
             {
-                _waiting.Dequeue();
+                send(burst.Member, burst.Addresses[burst.Next++]);
             }
 
-            if (frames == round && burst.Left > 0)
+            if (burst.Rounds == 0 || burst.Next == burst.Addresses.Count)
             {
-                _waiting.Enqueue(burst);
+                EndRound(burst);
             }
+        }
+    }
+
+    private void EndRound(Burst burst)
+    {
+        _waiting.Dequeue();
+        burst.Next = 0;
+        if (--burst.Rounds > 0)
+        {
+            _waiting.Enqueue(burst);
+        }
+        else
+        {
+            _bursts.Remove(burst.Instance);
         }
     }
 }

@@ -62,5 +62,10 @@ public sealed class VrrpLink : IDisposable
         return true;
     }
 
-    internal void Send(ReadOnlySpan<byte> frame) => SendErrors += Socket.TrySend(frame) ? 0 : 1;
+    internal bool TrySend(ReadOnlySpan<byte> frame)
+    {
+        bool taken = Socket.TrySend(frame);
+        SendErrors += taken ? 0 : 1;
+        return taken;
+    }
 }

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Net.Sockets;
 using Forwarder.Vrrp;
 
 namespace Forwarder.Control;
@@ -12,20 +11,29 @@ namespace Forwarder.Control;
 /// </summary>
 public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbours)
 {
-    /// <summary>Later than this beyond what was asked for: the thread was stopped, and what waits may be old.</summary>
-    private const long StoppedNs = 20 * VrrpLimits.NanosecondsPerMillisecond;
-
     /// <summary>Longest wait: a command is taken after so long.</summary>
     private const long WaitMaxNs = 50 * VrrpLimits.NanosecondsPerMillisecond;
 
-    private const int WaitsPerInterval = 4, ReceivePerTurn = 1_024;
+    private const int WaitsPerInterval = 4;
+
+    /// <summary>Packets read from a link before timers are looked at again, and the shortest time to the next so many: a flood of advertisements must not take the CPU.</summary>
+    private const int ReceivePerTurn = 64;
+
+    /// <inheritdoc cref="ReceivePerTurn"/>
+    private const long ReceiveTurnNs = VrrpLimits.NanosecondsPerMillisecond;
+
+    /// <summary>A late thread is noticed from here on at the latest; earlier with short intervals.</summary>
+    private const long StallMaxNs = 20 * VrrpLimits.NanosecondsPerMillisecond;
+
+    private static readonly SocketWait s_sleep = new([]);
 
     private readonly List<VrrpMemberEffect> _effects = [];
     private readonly ConcurrentQueue<Action> _commands = new();
-    private readonly List<Socket> _waitScratch = [];
-    private readonly VrrpAnnouncements _announcements = new((member, address) => member.Home.Send(member.Home.Frames.Announcement(member.Config, address)));
+    private readonly VrrpAnnouncements _announcements = new((member, address) => member.Home.TrySend(member.Home.Frames.Announcement(member.Config, address)));
     private VrrpLink[] _links = [];
-    private VrrpSocket[] _sockets = [];
+    private SocketWait _packets = s_sleep;
+    private readonly VrrpStall _stall = new(NowNs) { ToleranceNs = StallMaxNs };
+    private bool _isBehind;
     private VrrpMember[] _members = [];
     private VrrpInstance[] _instances = [];
     private Place[] _places = [];
@@ -40,7 +48,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
     /// <summary>What runs, and its instances. They belong to the loop's thread: look at them in <see cref="AskAsync"/>.</summary>
     public IEnumerable<(VrrpMember Member, VrrpInstance Instance)> Instances => _members.Zip(_instances);
 
-    /// <summary>Times that the thread came back so late that what had come in was taken for old.</summary>
+    /// <summary>Times that the thread was so late that what had come in was taken for old.</summary>
     public long Stops { get; private set; }
 
     /// <summary>
@@ -83,17 +91,9 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
 
     private void Turn()
     {
-        long beforeNs = NowNs;
-        long waitNs = Math.Clamp(NextDueNs() - beforeNs, 0, _waitNs);
-        Wait(TimeSpan.FromMicroseconds(waitNs / 1_000));
-        long tookNs = NowNs - beforeNs;
-        bool stopped = tookNs > waitNs + StoppedNs;
-        Stops += stopped ? 1 : 0;
-        foreach (VrrpLink link in _links)
-        {
-            Receive(link, stopped ? tookNs : 0);
-        }
-
+        long waitNs = Math.Clamp(NextDueNs() - NowNs, 0, _isBehind ? ReceiveTurnNs : _waitNs);
+        (_isBehind ? s_sleep : _packets).Until(waitNs);
+        ReceiveAll(waitNs);
         while (_commands.TryDequeue(out Action? command))
         {
             command();
@@ -111,15 +111,19 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
         _announcements.SendDue(NowNs);
     }
 
-    private void Wait(TimeSpan time)
+    private void ReceiveAll(long waitNs)
     {
-        if (_sockets.Length == 0)
+        long nowNs = NowNs, ageNs = _stall.AgeNs(nowNs, waitNs);
+        Stops += ageNs != 0 ? 1 : 0;
+        _isBehind = false;
+        foreach (VrrpLink link in _links)
         {
-            Thread.Sleep(time);
+            _isBehind |= !Receive(link, ageNs);
         }
-        else
+
+        if (!_isBehind)
         {
-            VrrpSocket.Wait(_sockets, time, _waitScratch);
+            _stall.Drained(nowNs);
         }
     }
 
@@ -140,7 +144,9 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
         _instances = [.. members.Select(m => running.TryGetValue(m, out VrrpInstance? instance) ? instance : new VrrpInstance(m.Config))];
         SetPlaces();
         SetLinks();
-        _waitNs = members.Count == 0 ? WaitMaxNs : Math.Min(WaitMaxNs, members.Min(m => m.Config.IntervalNs) / WaitsPerInterval);
+        long shortestNs = members.Select(m => m.Config.IntervalNs).DefaultIfEmpty(VrrpTimers.Never).Min();
+        _waitNs = Math.Min(WaitMaxNs, shortestNs / WaitsPerInterval);
+        _stall.ToleranceNs = Math.Min(StallMaxNs, shortestNs / WaitsPerInterval);
         for (int i = 0; i < _members.Length; i++)
         {
             if (!running.ContainsKey(_members[i]))
@@ -178,13 +184,19 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
             link.SetListeners([.. Enumerable.Range(0, _members.Length).Where(i => _members[i].Heartbeats.Contains(link)).Select(i => (i, _members[i].Config))]);
         }
 
-        (_links, _sockets) = (links, [.. links.Select(l => l.Socket)]);
+        (_links, _packets) = (links, new SocketWait(links.Select(l => l.Socket.Socket)));
     }
 
-    private void Receive(VrrpLink link, long ageNs)
+    /// <summary>False if more may wait.</summary>
+    private bool Receive(VrrpLink link, long ageNs)
     {
-        for (int n = 0; n < ReceivePerTurn && link.TryReceive(out VrrpReceived received); n++)
+        for (int n = 0; n < ReceivePerTurn; n++)
         {
+            if (!link.TryReceive(out VrrpReceived received))
+            {
+                return true;
+            }
+
             if (received.Error == VrrpDecodeError.None)
             {
                 Handle(received.Instance, received.Event with { AgeNs = ageNs });
@@ -194,6 +206,8 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
                 _instances[received.Instance].Counters.Refuse(received.Error);
             }
         }
+
+        return false;
     }
 
     private long NextDueNs()
@@ -220,9 +234,18 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
             place.Group.Handle(place.Position, happened, NowNs, _effects);
         }
 
+        int unsent = -1;
         foreach (VrrpMemberEffect effect in _effects)
         {
-            Apply(place.Members[effect.Member], effect.Effect);
+            int member = place.Members[effect.Member];
+            if (effect.Effect.Kind == VrrpEffectKind.SendAdvertisement)
+            {
+                unsent = Advertise(_members[member], effect.Effect) ? -1 : member;
+            }
+            else if (effect.Effect.Kind != VrrpEffectKind.RenewLease || member != unsent)
+            {
+                Apply(member, effect.Effect); // a lease is worth as much as its advertisement: peers count from the last one that they heard
+            }
         }
     }
 
@@ -231,9 +254,6 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
         VrrpMember member = _members[index];
         switch (effect.Kind)
         {
-            case VrrpEffectKind.SendAdvertisement:
-                Advertise(member, effect);
-                break;
             case VrrpEffectKind.RenewLease:
                 ownership.Own(member.Id, effect.UntilNs);
                 break;
@@ -259,23 +279,24 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
         _ => VrrpState.Initialize,
     };
 
-    private void Advertise(VrrpMember member, in VrrpEffect effect)
+    /// <summary>False if no link took it.</summary>
+    private bool Advertise(VrrpMember member, in VrrpEffect effect)
     {
+        bool taken = false;
         foreach (VrrpLink link in member.Heartbeats)
         {
-            if (member.Config.UnicastPeers.Count == 0)
-            {
-                link.Send(link.Frames.Advertisement(member.Config, effect.Priority, effect.Version));
-            }
-            else
-            {
-                AdvertiseToPeers(member, link, effect);
-            }
+            taken |= member.Config.UnicastPeers.Count == 0
+                ? link.TrySend(link.Frames.Advertisement(member.Config, effect.Priority, effect.Version))
+                : AdvertiseToPeers(member, link, effect);
         }
+
+        return taken;
     }
 
-    private void AdvertiseToPeers(VrrpMember member, VrrpLink link, in VrrpEffect effect)
+    /// <summary>A peer whose MAC address is not known does not hear us, whatever the link does.</summary>
+    private bool AdvertiseToPeers(VrrpMember member, VrrpLink link, in VrrpEffect effect)
     {
+        bool taken = true;
         Span<byte> mac = stackalloc byte[sizeof(ulong)];
         for (int i = 0; i < member.Config.UnicastPeers.Count; i++)
         {
@@ -287,7 +308,9 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
             }
 
             BinaryPrimitives.WriteUInt64LittleEndian(mac, word);
-            link.Send(link.Frames.Advertisement(member.Config, effect.Priority, effect.Version, member.Config.UnicastPeers[i], mac[..VrrpMac.Bytes]));
+            taken &= link.TrySend(link.Frames.Advertisement(member.Config, effect.Priority, effect.Version, member.Config.UnicastPeers[i], mac[..VrrpMac.Bytes]));
         }
+
+        return taken;
     }
 }

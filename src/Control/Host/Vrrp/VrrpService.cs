@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Forwarder.Api;
 using Forwarder.Vrrp;
 
@@ -31,22 +30,15 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
         List<Group> groups = new(model.VrrpGroups.Count);
         foreach (VrrpGroupModel group in model.VrrpGroups)
         {
-            if (compiler.VrrpGroups.TryFind(group.Key, out int id))
+            if (compiler.VrrpGroups.TryFind(group.Identity, out int id))
             {
                 leases.Name(id, group.Name);
-                groups.Add(new Group(id, $"{string.Join(' ', group.Links)} {Identity(group)} {group.Config.PrimaryAddress} {Sync(group)}", group, [.. group.PeerHops.Select(Hop)]));
+                groups.Add(new Group(id, group.Identity, group, [.. group.PeerHops.Select(Hop)]));
             }
         }
 
         _groups = groups;
     }
-
-    /// <summary>What is tracked and who is notified may change while a group runs.</summary>
-    private static string Identity(VrrpGroupModel group) =>
-        JsonSerializer.Serialize(group.Settings with { Track = [], TrackLink = true, TrackWorkers = true, Notify = null }, ApiJson.Default.VrrpGroupSettings);
-
-    /// <summary>Who changes company starts anew.</summary>
-    private static string Sync(VrrpGroupModel group) => group.SyncGroup is { } sync ? $"{sync.Name} {string.Join(' ', sync.Groups)}" : "";
 
     private int Hop((int, System.Net.IPAddress) hop) => compiler.NextHops.TryFind(hop, out int slot) ? slot : 0;
 

@@ -47,26 +47,7 @@ public sealed class VrrpSocket : IDisposable
     /// <summary>MAC address of the interface.</summary>
     public IReadOnlyList<byte> Mac { get; }
 
-    /// <summary>Waits until one of them can be read, or until the time is over.</summary>
-    /// <param name="sockets">At least one.</param>
-    /// <param name="time">Longest wait.</param>
-    /// <param name="scratch">A list to work with.</param>
-    public static void Wait(IReadOnlyList<VrrpSocket> sockets, TimeSpan time, List<Socket> scratch)
-    {
-        if (sockets.Count == 1)
-        {
-            sockets[0]._socket.Poll(time, SelectMode.SelectRead);
-            return;
-        }
-
-        scratch.Clear();
-        foreach (VrrpSocket socket in sockets)
-        {
-            scratch.Add(socket._socket);
-        }
-
-        Socket.Select(scratch, null, null, time);
-    }
+    internal Socket Socket => _socket;
 
     /// <summary>The next IP packet, valid until the next call; empty if none waits.</summary>
     public ReadOnlySpan<byte> Receive()
