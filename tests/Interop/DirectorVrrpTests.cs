@@ -27,6 +27,16 @@ public sealed class DirectorVrrpTests : IDisposable
     }
 
     [Fact]
+    public void A_handover_that_nobody_takes_up_is_told()
+    {
+        _pair.First.Start();
+        DirectorPair.WaitFor(_pair.First, "active");
+        Assert.Equal(0, _pair.First.Fwdctl($"vrrp handover {DirectorPair.Group} --for 3").ExitCode);
+        Wait.Until(() => _pair.First.Logs.Contains($"VRRP group {DirectorPair.Group}: no other router has taken over; it stays active.", StringComparison.Ordinal), "it is told");
+        Assert.Equal("active", DirectorPair.View(_pair.First).State);
+    }
+
+    [Fact]
     public void An_orderly_stop_of_control_hands_over()
     {
         _pair.Start();
@@ -101,6 +111,7 @@ public sealed class DirectorVrrpTests : IDisposable
         _pair.Start();
         _pair.Lab.Switch.Ip("link set p-dir down");
         DirectorPair.WaitFor(_pair.First, "initialize");
+        Assert.Contains($"VRRP group {DirectorPair.Group} takes no part: the port of its addresses has no link.", _pair.First.Logs, StringComparison.Ordinal);
         Assert.False(DirectorPair.View(_pair.First).Owned);
         DirectorPair.WaitFor(_pair.Second, "active");
         _pair.Lab.Switch.Ip("link set p-dir up");

@@ -26,6 +26,9 @@ public sealed class OurRouter : IVrrpOwnership, IVrrpNeighbours, IDisposable
 
     public VrrpState State => (VrrpState)_state;
 
+    /// <summary>What the loop has told last.</summary>
+    public VrrpTrouble? LastTrouble { get; private set; }
+
     public VrrpReason Reason => (VrrpReason)_reason;
 
     /// <summary>When the state was entered.</summary>
@@ -58,6 +61,8 @@ public sealed class OurRouter : IVrrpOwnership, IVrrpNeighbours, IDisposable
         _reason = (int)reason;
         _state = (int)state;
     }
+
+    public void Troubled(int id, in VrrpTrouble trouble) => LastTrouble = trouble;
 
     /// <summary>The only peer is keepalived.</summary>
     public ulong MacOf(int nextHop) => 0x02_77_00_00_00_02;

@@ -78,6 +78,8 @@ public sealed class UnicastAndHeartbeatTests
         Wait.Until(() => DirectorHa.View(ha.Second, "a").Counters["interface.unknownPeer"] > 3, "counted");
         Wait.Until(() => DirectorHa.View(ha.Second, "a").Counters["interface.peersUnresolved"] > 3, "nobody has its peer's address");
         Assert.Equal(0, DirectorHa.View(ha.Second, "a").Counters["advertsReceived"]);
+        Assert.Contains("VRRP group a: advertisements from 172.16.58.2 are refused (unknownPeer)", ha.Second.Logs, StringComparison.Ordinal);
+        Assert.Contains("VRRP group a: the MAC address of peer 172.16.58.9, or of its gateway, is not known", ha.Second.Logs, StringComparison.Ordinal);
     }
 
     [Fact]

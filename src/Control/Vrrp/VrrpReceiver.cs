@@ -32,7 +32,7 @@ public sealed class VrrpReceiver
         VrrpDecodeError error = VrrpIpPacket.Parse(packet, out VrrpDatagram datagram);
         VrrpReceived received = error == VrrpDecodeError.None
             ? Sort(datagram)
-            : new VrrpReceived(error, NoInstance, default);
+            : new VrrpReceived(error, NoInstance, default, default);
         _errors[(int)received.Error]++;
         return received;
     }
@@ -58,7 +58,7 @@ public sealed class VrrpReceiver
         VrrpEvent received = error == VrrpDecodeError.None
             ? VrrpEvent.AdvertReceived(advert.Version, advert.Priority, advert.IntervalCs, datagram.Source)
             : default;
-        return new VrrpReceived(error, known ? index : NoInstance, received);
+        return new VrrpReceived(error, known ? index : NoInstance, datagram.Source, received);
     }
 
     private static byte PeekVrid(in VrrpDatagram datagram) => datagram.Message.Length > 1 ? datagram.Message[1] : (byte)0;

@@ -13,4 +13,7 @@ public interface IVrrpOwnership
 
     /// <summary>The instance changed its state, at this priority in force.</summary>
     void Changed(int id, VrrpState state, VrrpReason reason, byte priority);
+
+    /// <summary>The operator should know of something; called each time that it happens.</summary>
+    void Troubled(int id, in VrrpTrouble trouble);
 }

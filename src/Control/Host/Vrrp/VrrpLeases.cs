@@ -10,7 +10,11 @@ namespace Forwarder.Control;
 /// </summary>
 public sealed class VrrpLeases(DataplaneSupervisor supervisor, VrrpNotifier notifier, EventLog events) : IVrrpOwnership
 {
+    /// <summary>The same trouble of a group is told once in so long.</summary>
+    private const long TroubleEveryMs = 60_000;
+
     private readonly ConcurrentDictionary<int, string> _names = new();
+    private readonly Dictionary<(int Id, VrrpTroubleKind Kind), long> _toldMs = [];
 
     /// <summary>Names a group for its events.</summary>
     public void Name(int id, string name) => _names[id] = name;
@@ -30,6 +34,17 @@ public sealed class VrrpLeases(DataplaneSupervisor supervisor, VrrpNotifier noti
         string name = _names.GetValueOrDefault(id, "?");
         events.Add("vrrp.state", $"VRRP group {name} is {VrrpText.Of(state)}: {VrrpText.Of(reason)}.", 0);
         notifier.Changed(name, state, reason, priority);
+    }
+
+    /// <inheritdoc/>
+    public void Troubled(int id, in VrrpTrouble trouble)
+    {
+        long nowMs = Environment.TickCount64;
+        if (!_toldMs.TryGetValue((id, trouble.Kind), out long toldMs) || nowMs - toldMs >= TroubleEveryMs)
+        {
+            _toldMs[(id, trouble.Kind)] = nowMs;
+            events.Add("vrrp.trouble", $"VRRP group {_names.GetValueOrDefault(id, "?")}: {trouble}.", 0);
+        }
     }
 
     private void Write(int id, ulong word)

@@ -200,10 +200,15 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
             if (received.Error == VrrpDecodeError.None)
             {
                 Handle(received.Instance, received.Event with { AgeNs = ageNs });
+                if (received.Source == _members[received.Instance].Config.PrimaryAddress)
+                {
+                    ownership.Troubled(_members[received.Instance].Id, new VrrpTrouble(VrrpTroubleKind.OwnAddress, received.Source));
+                }
             }
             else if (received.Instance != VrrpReceiver.NoInstance)
             {
                 _instances[received.Instance].Counters.Refuse(received.Error);
+                ownership.Troubled(_members[received.Instance].Id, new VrrpTrouble(VrrpTroubleKind.Refused, received.Source, received.Error));
             }
         }
 
@@ -266,6 +271,9 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
             case VrrpEffectKind.SendGratuitousArp or VrrpEffectKind.SendUnsolicitedNeighbourAdvertisement:
                 _announcements.Add(member, _instances[index], effect.Count);
                 break;
+            case VrrpEffectKind.HandoverFailed:
+                ownership.Troubled(member.Id, new VrrpTrouble(VrrpTroubleKind.HandoverFailed));
+                break;
             default:
                 break;
         }
@@ -290,6 +298,11 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
                 : AdvertiseToPeers(member, link, effect);
         }
 
+        if (!taken)
+        {
+            ownership.Troubled(member.Id, new VrrpTrouble(VrrpTroubleKind.NotSent));
+        }
+
         return taken;
     }
 
@@ -304,6 +317,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
             if (word == 0)
             {
                 link.PeersUnresolved++;
+                ownership.Troubled(member.Id, new VrrpTrouble(VrrpTroubleKind.PeerUnresolved, member.Config.UnicastPeers[i]));
                 continue;
             }
 

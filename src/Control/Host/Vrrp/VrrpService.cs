@@ -124,12 +124,30 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
             byte priority = tracker.PriorityFor(group.Model.Config.Priority);
             if (!_told.TryGetValue(group.Id, out (VrrpFaults Faults, byte Priority) told) || told != (faults, priority))
             {
+                Tell(group, _told.ContainsKey(group.Id) ? told : (VrrpFaults.None, (byte)group.Model.Config.Priority), faults, priority);
                 _told[group.Id] = (faults, priority);
                 runner.Loop.Post(group.Id, VrrpEvent.PriorityChanged(priority));
                 Post(runner, group.Id, faults, VrrpEvent.FaultRaised);
                 Post(runner, group.Id, Watched & ~faults, VrrpEvent.FaultCleared);
             }
         }
+    }
+
+    /// <summary>What the state machine is told shows there as "fault" or a change of priority; here is why.</summary>
+    private void Tell(Group group, (VrrpFaults Faults, byte Priority) before, VrrpFaults faults, byte priority)
+    {
+        if (before == (faults, priority))
+        {
+            return;
+        }
+
+        IEnumerable<string> causes =
+        [
+            .. (faults & VrrpFaults.Link) != 0 ? (string[])["the port of its addresses has no link"] : [], .. (faults & VrrpFaults.Worker) != 0 ? (string[])["a worker stands still"] : [],
+            .. tracking.Views(group.Model.Tracks).Where(t => t.Fault || t.Offset != 0).Select(t => $"{t.Name} is {(t.Up ? "up" : "down")}{(t.Detail == null ? "" : $" ({t.Detail})")}"),
+        ];
+        string why = string.Join(", ", causes.DefaultIfEmpty("nothing is down any more"));
+        events.Add("vrrp.track", $"VRRP group {group.Model.Name} {(faults == VrrpFaults.None ? $"has priority {priority}" : "takes no part")}: {why}.", 0);
     }
 
     private static void Post(VrrpRunner runner, int id, VrrpFaults faults, Func<VrrpFaults, VrrpEvent> make)
