@@ -70,7 +70,22 @@ public sealed class CompilerTests
         compiler.Compile(ModelBuilder.Build(state, known));
         state = state with { Flows = new FlowSettings { SloppyTcp = director }, Services = [state.Services[0] with { Flows = new FlowSettings { SloppyTcp = service } }, state.Services[1]] };
         SnapshotContent content = compiler.Compile(ModelBuilder.Build(state, known));
-        Assert.Equal([expected, director == false ? ServiceFlags.SynOnly : ServiceFlags.None], content.Services.Skip(1).Select(s => s.Flags));
+        Assert.Equal([expected, director == false ? ServiceFlags.SynOnly : ServiceFlags.None], content.Services.Skip(1).Select(s => s.Flags & ~ServiceFlags.RejectNoServer));
+    }
+
+    /// <summary>Who is not served is told, unless asked for silence; of a port without service the director's setting says so.</summary>
+    [Theory]
+    [InlineData(null, null, true, true)]
+    [InlineData(true, false, false, true)]
+    [InlineData(false, null, false, false)]
+    [InlineData(false, true, true, false)]
+    public void WhetherWhoIsNotServedIsToldIsCompiled(bool? director, bool? service, bool ofService, bool ofDirector)
+    {
+        DesiredState state = States.WithServices(1, 1);
+        state = state with { Flows = new FlowSettings { Reject = director }, Services = [state.Services[0] with { Flows = new FlowSettings { Reject = service } }, state.Services[1]] };
+        SnapshotContent content = new SnapshotCompiler().Compile(ModelBuilder.Build(state, new CheckedServices()));
+        Assert.Equal([ofService, ofDirector], content.Services.Skip(1).Select(s => (s.Flags & ServiceFlags.RejectNoServer) != 0));
+        Assert.Equal(ofDirector, content.RejectsNoService);
     }
 
     [Fact]
@@ -85,7 +100,7 @@ public sealed class CompilerTests
         static byte[] Valid(DesiredState state)
         {
             SnapshotContent content = new SnapshotCompiler().Compile(ModelBuilder.Build(state, new CheckedServices()));
-            Assert.Equal([ServiceFlags.KeepNoDestination, ServiceFlags.None], content.Services.Skip(1).Select(s => s.Flags));
+            Assert.Equal([ServiceFlags.KeepNoDestination, ServiceFlags.None], content.Services.Skip(1).Select(s => s.Flags & ~ServiceFlags.RejectNoServer));
             return [.. content.Services.Skip(2).SelectMany(s => content.Members.GetRange((int)s.MembersFirst, (int)s.MembersCount)).Select(m => content.Servers[(int)m].Valid)];
         }
     }

@@ -91,12 +91,15 @@ public sealed unsafe class FrameBench : IDisposable
     /// <summary>What a full Tx queue or ring does to whom: in the order of the burst, those come through that have room.</summary>
     private string? Overload(Fate fate, int[] sent, ref int pushed)
     {
+        int used = WorkerRig.RingEntries - _rig.RingRoom + pushed;
         bool full = fate.Kind switch
         {
             "drop" => false,
             "forward" => sent[fate.Port]++ >= _rig.TxRoom,
-            _ => pushed++ >= _rig.RingRoom,
+            "refuse" => used >= WorkerRig.RingEntries / 2, // the other half is not for those whose senders are to be told
+            _ => used >= WorkerRig.RingEntries,
         };
+        pushed += full || fate.Kind is "drop" or "forward" ? 0 : 1;
         DropReason expected = !full ? DropReason.None : fate.Kind switch { "forward" => DropReason.TxFull, "punt" => DropReason.PuntRingFull, "wait" => DropReason.NeighbourUnresolved, _ => fate.Reason };
         return fate.Lost == expected ? null : $"{fate.Kind} lost by {fate.Lost} where {expected} is right";
     }

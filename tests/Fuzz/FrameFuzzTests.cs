@@ -27,7 +27,8 @@ public sealed class FrameFuzzTests
             run.Require(objection == null, objection ?? "", at < 0 ? [] : frames[at]);
             for (int i = 0; i < frames.Length; i++)
             {
-                string branch = $"{fates[i].Name}{(readings[i].IsToVirtualMac ? " virtual" : "")} {(readings[i].Kind == FrameKind.Settled ? "" : readings[i].Kind)}".TrimEnd();
+                bool isTold = fates[i].Kind == "refuse" && fates[i].Reason is DropReason.NoServer or DropReason.NoService;
+                string branch = $"{fates[i].Name}{(isTold ? " told" : "")}{(readings[i].IsToVirtualMac ? " virtual" : "")} {(readings[i].Kind == FrameKind.Settled ? "" : readings[i].Kind)}".TrimEnd();
                 seen[branch] = seen.GetValueOrDefault(branch) + 1;
                 collector.Offer(readings[i], port, frames[i], fates[i], bench.Flows[i], Conditions(bench, fates[i], i));
                 seen[fates[i].Lost.ToString()] = seen.GetValueOrDefault(fates[i].Lost.ToString()) + 1;
@@ -50,11 +51,11 @@ public sealed class FrameFuzzTests
     private static readonly string[] s_branches =
     [
         "punt", nameof(DropReason.Truncated), nameof(DropReason.IpVersionBad), nameof(DropReason.Ipv4HeaderLengthBad), nameof(DropReason.IpLengthBad), nameof(DropReason.Ipv4ChecksumBad),
-        nameof(DropReason.Fragment), nameof(DropReason.L4HeaderBad), nameof(DropReason.NoService), nameof(DropReason.NotOurMac), nameof(DropReason.ProtocolUnsupported),
+        nameof(DropReason.Fragment), nameof(DropReason.L4HeaderBad), "NoService told", nameof(DropReason.NotOurMac), nameof(DropReason.ProtocolUnsupported),
         nameof(DropReason.Ipv6ExtensionBad), nameof(DropReason.MultiSegment), nameof(DropReason.TxFull), nameof(DropReason.PuntRingFull), nameof(DropReason.NeighbourUnresolved),
         "forward Request", "forward Reply", "forward ErrorToServer", "forward ErrorToClient", "wait Request", "wait ErrorToServer", "punt Reply", "punt ErrorToServer", "punt ErrorToClient",
-        "TooBig Request", "TooBig Reply", "TooBig ErrorToServer", "TtlExpired Request", "TtlExpired Reply", "TtlExpired ErrorToServer", "TtlExpired ErrorToClient", "NoServer Request",
-        "VipNotOwned Request", "VipNotOwned Reply", "VipNotOwned ErrorToServer", "VipNotOwned ErrorToClient", "IcmpBad ErrorToServer", "IcmpBad ErrorToClient",
+        "TooBig Request", "TooBig Reply", "TooBig ErrorToServer", "TtlExpired Request", "TtlExpired Reply", "TtlExpired ErrorToServer", "TtlExpired ErrorToClient", "NoServer Request", "NoServer told Request", "NoService told Reply", "NoService told virtual",
+        nameof(DropReason.VipNotOwned), "VipNotOwned Request", "VipNotOwned Reply", "VipNotOwned ErrorToServer", "VipNotOwned ErrorToClient", "IcmpBad ErrorToServer", "IcmpBad ErrorToClient",
         nameof(DropReason.FragmentBad), nameof(DropReason.FragmentTiny), "FragmentOverlap LaterFragment", "FragmentOverlap Request", "FragmentScattered LaterFragment", "FragmentUnknown LaterFragment",
         "forward LaterFragment", "wait LaterFragment", "punt LaterFragment", "VipNotOwned LaterFragment", "TtlExpired LaterFragment",
         "punt virtual", "NotOurMac virtual", "VipNotOwned virtual", "VipNotOwned virtual Request", "forward virtual Request", "forward virtual Reply", "NotOurMac virtual Reply",
@@ -66,7 +67,7 @@ public sealed class FrameFuzzTests
         uint[] unknown = random.Next(4) == 0 ? [.. Enumerable.Range(0, 3).Select(_ => (uint)random.Next(1, FuzzNetwork.Content.NextHops.Count))] : [];
         bench.Set(random.Next(16) != 0, unknown, random.Next(64) == 0 ? 256u * (uint)random.Next(2_000) : 256u * (uint)random.Next(8));
         bench.Rig.TxRoom = random.Next(16) == 0 ? random.Next(4) : int.MaxValue;
-        bench.Rig.RingRoom = random.Next(16) == 0 ? random.Next(4) : WorkerRig.RingEntries;
+        bench.Rig.RingRoom = random.Next(32) switch { 0 or 1 => random.Next(4), 2 => (WorkerRig.RingEntries / 2) + random.Next(4), _ => WorkerRig.RingEntries };
         uint bad = random.Next(4) == 0 ? (uint)random.Next() & (uint)random.Next() & (uint)random.Next() : 0, split = random.Next(8) == 0 ? (uint)random.Next() & (uint)random.Next() & (uint)random.Next() : 0;
         bench.Rig.ChecksumBad = i => ((bad >> i) & 1) != 0;
         bench.Rig.InSegments = i => ((split >> i) & 1) != 0;

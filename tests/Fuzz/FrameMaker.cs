@@ -97,7 +97,8 @@ public sealed class FrameMaker(Random random, SecondDirector director)
     {
         byte protocol = service.Protocol;
         byte[] answer() => Packet(service.Vip, client, protocol, Transport(protocol, service.Port, port));
-        byte[] reply() => Packet(server.Address, client, protocol, Zeroed(service.Vip, client, service.Port - server.Port, 0, Transport(protocol, server.Port, port), protocol));
+        byte[] to = random.Next(8) == 0 ? service.Vip : client; // a server may be the client of a VIP
+        byte[] reply() => Packet(server.Address, to, protocol, Zeroed(service.Vip, to, service.Port - server.Port, 0, Transport(protocol, server.Port, port), protocol));
         byte[] translated() => Packet(client, server.Address, protocol, Transport(protocol, port, server.Port));
         byte[] router = client.Length == 4 ? [192, 0, 2, 200] : s_router6;
         return Framed(random.Next(server.Method == ForwardingMethod.Nat ? 4 : 1) switch

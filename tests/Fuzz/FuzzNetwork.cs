@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.InteropServices;
 using Forwarder.Abi;
 using Forwarder.Engine;
 using Forwarder.TestSupport;
@@ -13,6 +14,9 @@ public static class FuzzNetwork
 
     /// <summary>The VRRP group of all services; its virtual MAC addresses are on one port: one untagged, another with a tag.</summary>
     public const int Group = 1, Vrid = 7, TaggedVrid = 51, VirtualMacVlan = 4_000, VirtualMacPort = 0, PortCount = 2;
+
+    /// <summary>Services at this port do not tell clients that there is no server; all others do, and so do ports without service.</summary>
+    private const int SilentPort = 54;
 
     public const int Untagged = 0, Tagged = 1, Outside = 2, Vlan = 100, MtuBytes = 1_500, OutsideMtuBytes = 1_400;
     private static readonly (int Port, int Vlan, int Mtu)[] s_interfaces = [(0, 0, MtuBytes), (0, Vlan, MtuBytes), (1, 0, OutsideMtuBytes)];
@@ -39,7 +43,11 @@ public static class FuzzNetwork
         Add("fd16::100", 53, Wire.Udp, Scheduler.Maglev, (Dr, Untagged, "fd16::7", 0, 1), (Nat, Untagged, "fd16::7", 5353, 2), (Dr, Outside, "fd16:2::7", 0, 0));
         Add("172.16.58.3", 443, Wire.Tcp, Scheduler.Maglev, (Nat, Untagged, "172.16.58.7", 8080, 1)); // shares a server with the first
         Add("172.16.58.3", 53, Wire.Udp, Scheduler.Maglev, (Nat, Outside, "192.0.2.7", 53, 1));
-        Add("172.16.58.3", 54, Wire.Udp, Scheduler.Wlc, (Dr, Untagged, "172.16.58.7", 0, 0)); // nobody takes flows
+        Add("172.16.58.3", SilentPort, Wire.Udp, Scheduler.Wlc, (Dr, Untagged, "172.16.58.7", 0, 0)); // nobody takes flows, here and below
+        Add("172.16.58.3", 81, Wire.Tcp, Scheduler.Maglev, (Dr, Untagged, "172.16.58.7", 0, 0));
+        Add("172.16.58.3", 82, Wire.Udp, Scheduler.Maglev, (Dr, Untagged, "172.16.58.7", 0, 0));
+        Add("fd16::100", 81, Wire.Tcp, Scheduler.Wlc, (Dr, Untagged, "fd16::7", 0, 0));
+        s_builder.Content.RejectsNoService = true;
         Services = s_services;
         s_builder.Govern(Group).VirtualMac(Group, Vrid, port: VirtualMacPort).VirtualMac(Group, TaggedVrid, port: VirtualMacPort, vlan: VirtualMacVlan);
     }
@@ -104,7 +112,9 @@ public static class FuzzNetwork
             added.Add(new FuzzServer(server, method, Bytes(address), serverPort, egress, vlan, mtu, (uint)s_builder.NextHop(interfaceId, address), weight, Bytes(source)) { Tunnel = tunnel });
         }
 
-        s_services.Add(new FuzzService(slot, Bytes(vip), port, protocol, scheduler, [.. added]));
+        bool rejects = port != SilentPort;
+        CollectionsMarshal.AsSpan(s_builder.Content.Services)[slot].Flags = rejects ? ServiceFlags.RejectNoServer : ServiceFlags.None;
+        s_services.Add(new FuzzService(slot, Bytes(vip), port, protocol, scheduler, [.. added], rejects));
     }
 
     private static byte[] Bytes(string address) => IPAddress.Parse(address).GetAddressBytes();

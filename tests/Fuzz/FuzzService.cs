@@ -3,4 +3,5 @@ using Forwarder.Abi;
 namespace Forwarder.Fuzz.Tests;
 
 /// <summary>A virtual service as the second reading knows it.</summary>
-public sealed record FuzzService(int Slot, byte[] Vip, int Port, byte Protocol, Scheduler Scheduler, FuzzServer[] Servers);
+/// <param name="Rejects">Whether clients are told when it has no server for them.</param>
+public sealed record FuzzService(int Slot, byte[] Vip, int Port, byte Protocol, Scheduler Scheduler, FuzzServer[] Servers, bool Rejects);

@@ -5,13 +5,13 @@ namespace Forwarder.Fuzz.Tests;
 
 /// <summary>
 /// What the sender of a frame that is not passed on must be told (RFC 1122 section 3.2.2, RFC 1191, RFC 1812 section 4.3.2,
-/// RFC 4443 sections 2.4 and 3), put together from the bytes of the frame alone.
+/// RFC 4443 sections 2.4 and 3, RFC 9293 section 3.10.7.1), put together from the bytes of the frame alone.
 /// </summary>
 public static class RefusalRules
 {
-    /// <summary>The frame of the error, or null if none may be sent.</summary>
-    /// <param name="frame">What is refused; it has been read as a packet of a service.</param>
-    /// <param name="reason">TooBig or TtlExpired.</param>
+    /// <summary>The frame of the error or reset, or null if none may be sent.</summary>
+    /// <param name="frame">What is refused; it has been read as a packet of a service, or to a VIP.</param>
+    /// <param name="reason">TooBig, TtlExpired, NoServer or NoService.</param>
     /// <param name="mtuBytes">With TooBig.</param>
     /// <param name="own4">The ingress interface's address, if it has one.</param>
     /// <param name="portMac">MAC address of the ingress port.</param>
@@ -27,21 +27,53 @@ public static class RefusalRules
             return null;
         }
 
-        byte[] quoted = ip[..Math.Min(ip.Length, v6 ? 1280 - 48 : 576 - 28)];
-        bool tooBig = reason == DropReason.TooBig;
-        byte[] type = v6 ? [tooBig ? (byte)2 : (byte)3, 0] : tooBig ? [3, 4] : [11, 0];
-        byte[] icmp = [.. type, 0, 0, 0, 0, .. tooBig ? (byte[])[(byte)(mtuBytes >> 8), (byte)mtuBytes] : [0, 0], .. quoted];
-        byte[] pseudo = v6 ? [.. source, .. from, 0, 0, (byte)(icmp.Length >> 8), (byte)icmp.Length, 0, 0, 0, 58] : [];
-        SetSum(icmp, 2, [.. pseudo, .. icmp]);
+        (int next, int at) = Transport(ip, v6);
+        bool isReset = next == 6 && reason is DropReason.NoServer or DropReason.NoService;
+        byte[]? payload = isReset ? Reset(ip[at..(v6 ? 40 + Word(ip, 4) : Word(ip, 2))]) : Error(ip, v6, reason, mtuBytes);
+        if (payload == null)
+        {
+            return null;
+        }
+
+        int protocol = isReset ? 6 : v6 ? 58 : 1;
+        byte[] pseudo = protocol == 1 ? [] : [.. source, .. from, 0, (byte)protocol, (byte)(payload.Length >> 8), (byte)payload.Length];
+        SetSum(payload, isReset ? 16 : 2, [.. pseudo, .. payload]);
         byte[] head = v6
-            ? [0x60, 0, 0, 0, (byte)(icmp.Length >> 8), (byte)icmp.Length, 58, 64, .. source, .. from]
-            : [0x45, 0, (byte)((20 + icmp.Length) >> 8), (byte)(20 + icmp.Length), 0, 0, 0x40, 0, 64, 1, 0, 0, .. source, .. from];
+            ? [0x60, 0, 0, 0, (byte)(payload.Length >> 8), (byte)payload.Length, (byte)protocol, 64, .. source, .. from]
+            : [0x45, 0, (byte)((20 + payload.Length) >> 8), (byte)(20 + payload.Length), 0, 0, 0x40, 0, 64, (byte)protocol, 0, 0, .. source, .. from];
         if (!v6)
         {
             SetSum(head, 10, head);
         }
 
-        return [.. frame[6..12], .. portMac, .. frame[12..l3], .. head, .. icmp];
+        return [.. frame[6..12], .. portMac, .. frame[12..l3], .. head, .. payload];
+    }
+
+    /// <summary>An ICMP error, its checksum 0.</summary>
+    private static byte[] Error(byte[] ip, bool v6, DropReason reason, uint mtuBytes)
+    {
+        byte[] type = (reason, v6) switch
+        {
+            (DropReason.TooBig, false) => [3, 4],
+            (DropReason.TooBig, true) => [2, 0],
+            (DropReason.TtlExpired, false) => [11, 0],
+            (DropReason.TtlExpired, true) => [3, 0],
+            (_, false) => [3, 3],
+            (_, true) => [1, 4],
+        };
+        byte[] mtu = reason == DropReason.TooBig ? [(byte)(mtuBytes >> 8), (byte)mtuBytes] : [0, 0];
+        return [.. type, 0, 0, 0, 0, .. mtu, .. ip[..Math.Min(ip.Length, v6 ? 1280 - 48 : 576 - 28)]];
+    }
+
+    /// <summary>What a closed port answers to a segment (RFC 9293 section 3.10.7.1), its checksum 0; null to a reset.</summary>
+    private static byte[]? Reset(byte[] tcp)
+    {
+        bool fin = (tcp[13] & 1) != 0, syn = (tcp[13] & 2) != 0, ack = (tcp[13] & 16) != 0;
+        byte[] acknowledged = new byte[4];
+        int length = tcp.Length - ((tcp[12] >> 4) * 4) + (syn ? 1 : 0) + (fin ? 1 : 0);
+        BinaryPrimitives.WriteUInt32BigEndian(acknowledged, BinaryPrimitives.ReadUInt32BigEndian(tcp.AsSpan(4)) + (uint)length);
+        byte[] numbers = ack ? [.. tcp[8..12], 0, 0, 0, 0, 0x50, 4] : [0, 0, 0, 0, .. acknowledged, 0x50, 4 | 16];
+        return (tcp[13] & 4) != 0 ? null : [.. tcp[2..4], .. tcp[..2], .. numbers, 0, 0, 0, 0, 0, 0];
     }
 
     private static bool IsOwed4(byte[] ip, byte[] from, DropReason reason)
@@ -52,10 +84,13 @@ public static class RefusalRules
     }
 
     /// <summary>None about an ICMPv6 message, behind extension headers either (RFC 4443 section 2.4 (e)).</summary>
-    private static bool IsOwed6(byte[] ip, byte[] from)
+    private static bool IsOwed6(byte[] ip, byte[] from) => Transport(ip, v6: true).Protocol != 58 && from[0] != 0xFF && from.Any(b => b != 0);
+
+    /// <summary>The transport protocol and where its header is.</summary>
+    private static (int Protocol, int At) Transport(byte[] ip, bool v6)
     {
-        int next = ip[6], at = 40;
-        while (next is 0 or 43 or 44 or 60)
+        int next = v6 ? ip[6] : ip[9], at = v6 ? 40 : (ip[0] & 15) * 4;
+        while (v6 && next is 0 or 43 or 44 or 60)
         {
             int bytes = next == 44 ? 8 : (ip[at + 1] + 1) * 8;
             bool later = next == 44 && Word(ip, at + 2) > 7;
@@ -66,7 +101,7 @@ public static class RefusalRules
             }
         }
 
-        return next != 58 && from[0] != 0xFF && from.Any(b => b != 0);
+        return (next, at);
     }
 
     private static byte[] LinkLocal(byte[] mac) => [0xFE, 0x80, 0, 0, 0, 0, 0, 0, (byte)(mac[0] ^ 2), mac[1], mac[2], 0xFF, 0xFE, mac[3], mac[4], mac[5]];

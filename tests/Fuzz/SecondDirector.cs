@@ -47,7 +47,7 @@ public sealed class SecondDirector
         Fate expected = r.Kind switch
         {
             _ when r.IsToVirtualMac && !Owns => Settled(nameof(DropReason.VipNotOwned), frame),
-            FrameKind.Settled => Settled(r.Fate, frame),
+            FrameKind.Settled => Unknown(r, frame),
             FrameKind.LaterFragment => Later(r, frame, found),
             FrameKind.Request when !Owns => Settled(nameof(DropReason.VipNotOwned), frame),
             FrameKind.Request or FrameKind.Reply when r.Datagram != null && Datagram(r) != null => Settled(nameof(DropReason.FragmentOverlap), frame),
@@ -88,6 +88,12 @@ public sealed class SecondDirector
     private static Fate Settled(string fate, byte[] frame) =>
         fate == "punt" ? new Fate("punt", DropReason.None, 0, 0, 0, frame) : new Fate("drop", Enum.Parse<DropReason>(fate), 0, 0, 0, frame);
 
+    /// <summary>No flow is found for it. That a VIP's port has no service is its owner's to say, or two directors would.</summary>
+    private Fate Unknown(Reading r, byte[] frame) =>
+        r.Fate != nameof(DropReason.NoService) ? Settled(r.Fate, frame) : Owns ? Unserved(DropReason.NoService, isTold: true, frame) : Settled(nameof(DropReason.VipNotOwned), frame);
+
+    private static Fate Unserved(DropReason reason, bool isTold, byte[] frame) => new(isTold ? "refuse" : "drop", reason, 0, 0, 0, frame);
+
     private Fate Request(Reading r, byte[] frame, int port, Fate found)
     {
         FuzzService service = r.Service!;
@@ -103,7 +109,7 @@ public sealed class SecondDirector
             if (!service.Servers.Any(s => s.Weight > 0))
             {
                 _flows.Remove(key);
-                return Settled(nameof(DropReason.NoServer), frame);
+                return Unserved(DropReason.NoServer, service.Rejects, frame);
             }
 
             if (server == null || (service.Scheduler == Scheduler.Maglev && _byMaglev.TryGetValue(key, out int before) && before != server.Slot))
@@ -169,7 +175,7 @@ public sealed class SecondDirector
             : [.. r.Behind.Select(b => _flows.GetValueOrDefault((b.Service.Slot, r.Client))).Where((f, i) => f != null && f.IsLive(NowMs) && f.Server == r.Behind[i].Server).Select(f => f!)];
         if (flows.Length == 0)
         {
-            return Settled(r.Fate, frame);
+            return Unknown(r, frame);
         }
 
         // A client that uses one port for two services of the same server cannot be told apart.

@@ -17,7 +17,7 @@ public sealed class SlowPathFuzzTests
         using SlowPathRig zeros = new(FuzzNetwork.Content), ones = new(FuzzNetwork.Content) { Behind = 0xFF };
         FrameMaker maker = new(run.Random, bench.Director);
         Dictionary<string, long> seen = [];
-        while (run.Goes)
+        while (run.GoesUntil(() => s_branches.All(seen.ContainsKey)))
         {
             bool owns = run.Random.Next(8) != 0;
             bench.Set(owns: true, [(uint)run.Random.Next(1, 8)], 256u * (uint)run.Random.Next(8));
@@ -62,7 +62,7 @@ public sealed class SlowPathFuzzTests
         return (fate.Port, vlan) switch { (0, 0) => [172, 16, 58, 2], (0, 100) => [10, 1, 0, 2], (1, 0) => [192, 0, 2, 1], _ => null };
     }
 
-    private static readonly string[] s_branches = ["TooBig told", "TooBig not told", "TtlExpired told", "TtlExpired not told"];
+    private static readonly string[] s_branches = ["TooBig told", "TooBig not told", "TtlExpired told", "TtlExpired not told", "NoServer told", "NoServer not told", "NoService told", "NoService not told"];
 
     private static void Refused(FuzzRun run, SlowPathRig rig, Fate fate, Dictionary<string, long> seen)
     {

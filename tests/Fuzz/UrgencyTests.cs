@@ -1,4 +1,5 @@
 using Forwarder.Abi;
+using Forwarder.Engine;
 using Forwarder.TestSupport;
 
 namespace Forwarder.Fuzz.Tests;
@@ -53,6 +54,19 @@ public sealed class UrgencyTests : IDisposable
     {
         (_rig.RingRoom, _rig.UrgentRoom) = (WorkerRig.RingEntries, 0);
         Assert.Equal(["punt", "punt", "punt"], Turn(Vrrp4, Arp, Ordinary));
+    }
+
+    /// <summary>A scan must not crowd out ARP for real servers, or what waits for them.</summary>
+    [Fact]
+    public void Half_of_the_ring_is_not_for_packets_whose_senders_are_told()
+    {
+        byte[] unserved = Frames.L4("172.16.0.9", 1_000, "172.16.58.1", 99, tcpFlags: Wire.Syn, destinationMac: FuzzNetwork.PortMac);
+        _rig.Leases[FuzzNetwork.Group] = ulong.MaxValue;
+        (_rig.RingRoom, _rig.UrgentRoom) = ((WorkerRig.RingEntries / 2) + 1, 0);
+        Fate[] fates = _rig.Turn(0, [unserved, unserved, Ordinary]);
+        Assert.Equal(["refuse", "refuse", "punt"], fates.Select(f => f.Kind));
+        Assert.Equal([DropReason.None, DropReason.NoService, DropReason.None], fates.Select(f => f.Lost));
+        Assert.Equal((2UL, 1UL), (_rig.Counters.PuntedPackets, _rig.Drops[(int)DropReason.NoService]));
     }
 
     private string[] Turn(params byte[][] frames) => [.. _rig.Turn(0, frames).Select(f => f.Lost == DropReason.None ? f.Name : f.Lost.ToString())];

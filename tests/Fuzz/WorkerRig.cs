@@ -13,7 +13,7 @@ namespace Forwarder.Fuzz.Tests;
 public sealed unsafe class WorkerRig : IDisposable
 {
     /// <summary>Entries of the ring to housekeeping, and bytes of a frame with room before it.</summary>
-    public const int RingEntries = 64, BufferBytes = 4096;
+    public const int RingEntries = MbufPlan.RingEntries, BufferBytes = 4096;
 
     private const int MbufBytes = 128, Flows = 8192, PortCount = 2, Sources = 2;
     [ThreadStatic] private static WorkerRig? t_current;

@@ -15,11 +15,18 @@ public sealed record FlowSettings
     /// <summary>Whether flows of a real server of weight 0 end with their next packet (true), or go on (false, the default).</summary>
     public bool? ExpireQuiescent { get; set; }
 
+    /// <summary>
+    /// Whether who opens a flow while a service has no real server for it is told, by TCP reset or ICMP port unreachable (true, the
+    /// default), or gets no answer (false). In the director's settings: also who sends to a port of a VIP that has no virtual service.
+    /// </summary>
+    public bool? Reject { get; set; }
+
     /// <summary>These settings, with what is null taken from others.</summary>
     public FlowSettings Over(FlowSettings? others) => others == null ? this : new FlowSettings
     {
         SloppyTcp = SloppyTcp ?? others.SloppyTcp,
         ExpireNoDestination = ExpireNoDestination ?? others.ExpireNoDestination,
         ExpireQuiescent = ExpireQuiescent ?? others.ExpireQuiescent,
+        Reject = Reject ?? others.Reject,
     };
 }

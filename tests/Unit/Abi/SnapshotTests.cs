@@ -117,6 +117,23 @@ public sealed class SnapshotTests
         Assert.Equal(expected, SnapshotVerifier.Verify(bytes, 1, out _));
     }
 
+    [Theory]
+    [InlineData(0, SnapshotFault.None)]
+    [InlineData(1, SnapshotFault.None)]
+    [InlineData(2, SnapshotFault.Header)]
+    public void TheHeaderSaysYesOrNo(uint rejects, SnapshotFault expected)
+    {
+        SnapshotContent content = Content();
+        content.RejectsNoService = rejects == 1;
+        byte[] bytes = new byte[SnapshotWriter.MeasureBytes(content)];
+        SnapshotWriter.Write(content, 1, bytes);
+        ref SnapshotHeader header = ref MemoryMarshal.AsRef<SnapshotHeader>(bytes.AsSpan());
+        Assert.Equal(rejects & 1, header.RejectsNoService);
+        header.RejectsNoService = rejects;
+        header.Checksum = SnapshotVerifier.Checksum(bytes);
+        Assert.Equal(expected, SnapshotVerifier.Verify(bytes, 1, out _));
+    }
+
     [Fact]
     public void ATooSmallSlotIsRefusedInWords()
     {

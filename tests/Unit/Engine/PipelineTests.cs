@@ -279,14 +279,51 @@ public sealed unsafe class PipelineTests : IDisposable
     }
 
     [Theory]
-    [InlineData(Scheduler.Maglev)]
-    [InlineData(Scheduler.Wlc)]
-    public void WithoutAServerThePacketIsDroppedAndNoFlowIsKept(Scheduler scheduler)
+    [InlineData(Scheduler.Maglev, false)]
+    [InlineData(Scheduler.Wlc, false)]
+    [InlineData(Scheduler.Maglev, true)]
+    [InlineData(Scheduler.Wlc, true)]
+    public void WithoutAServerThePacketIsDroppedAndNoFlowIsKept(Scheduler scheduler, bool isTold)
     {
-        TwoServers(scheduler, 0, 0);
-        Assert.Equal(Verdict.Drop, RunOne(Frames.L4("172.16.0.9", 1, Vip, 80, tcpFlags: Wire.Syn)));
+        int service = TwoServers(scheduler, 0, 0);
+        CollectionsMarshal.AsSpan(_content.Content.Services)[service].Flags = isTold ? ServiceFlags.RejectNoServer : ServiceFlags.None;
+        Publish();
+        byte[] sent = Frames.L4("172.16.0.9", 1, Vip, 80, tcpFlags: Wire.Syn);
+        Assert.Equal(isTold ? Verdict.Refuse : Verdict.Drop, RunOne(sent));
         Assert.Equal((byte)DropReason.NoServer, _rig.Burst->Reason[0]);
         Assert.Equal(0u, _rig.State->Flows4.Count);
+        Assert.Equal(sent, _rig.Frame(0).ToArray());
+    }
+
+    /// <summary>A port of a VIP that has no service; with a lease only while it lasts, or two directors would answer.</summary>
+    [Theory]
+    [InlineData(Vip, false, true, Verdict.Drop, DropReason.NoService)]
+    [InlineData(Vip, true, true, Verdict.Refuse, DropReason.NoService)]
+    [InlineData(Vip, true, false, Verdict.Drop, DropReason.VipNotOwned)]
+    [InlineData(Vip6, false, true, Verdict.Drop, DropReason.NoService)]
+    [InlineData(Vip6, true, true, Verdict.Refuse, DropReason.NoService)]
+    [InlineData(Vip6, true, false, Verdict.Drop, DropReason.VipNotOwned)]
+    public void WithoutAServiceTheOwnerRefuses(string vip, bool isTold, bool owns, Verdict verdict, DropReason reason)
+    {
+        string client = vip == Vip6 ? "fd20::9" : "172.16.0.9", server = vip == Vip6 ? "fd20::7" : "172.16.58.7";
+        ushort lan = _content.Interface(0, 0, "172.16.58.2");
+        _content.Service(vip, 80, Wire.Tcp, servers: [(lan, server, 1)]);
+        _content.Nat(1, 8080).Govern(1);
+        _content.Content.RejectsNoService = isTold;
+        Publish();
+        _rig.Region.Leases[1] = owns ? ulong.MaxValue : 0;
+        byte[][] frames =
+        [
+            Frames.L4(client, 1, vip, 81, tcpFlags: Wire.Syn), Frames.L4(client, 1, vip, 80, Wire.Udp),
+            Frames.L4(server, 8080, vip, 81), // might be a reply of the server, but is not
+        ];
+        _rig.Run(0, frames);
+        for (int i = 0; i < frames.Length; i++)
+        {
+            Assert.Equal((verdict, reason), (_rig.Burst->VerdictOf(i), (DropReason)_rig.Burst->Reason[i]));
+            Assert.Equal(0u, verdict == Verdict.Refuse ? _rig.Burst->NextHop[i] : 0);
+            Assert.Equal(frames[i], _rig.Frame(i).ToArray());
+        }
     }
 
     [Fact]

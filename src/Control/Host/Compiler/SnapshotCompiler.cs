@@ -78,6 +78,7 @@ public sealed class SnapshotCompiler
         byte ofDirector = SetOf(ModelBuilder.Timeouts(model.Timeouts), timeouts, content);
         Dictionary<IPAddress, ushort> governed = Governed(model);
         content.VrrpGroupsEnd = governed.Count == 0 ? 0 : governed.Values.Max() + 1u;
+        content.RejectsNoService = model.Flows.Reject != false;
         AddInterfaces(model, content);
         AddVrrp(model, content);
         Dictionary<IPAddress, VrrpGroupModel> groups = model.VrrpGroups.SelectMany(g => g.Addresses, (g, vip) => (vip, g)).ToDictionary(p => p.vip, p => p.g);
@@ -374,7 +375,8 @@ public sealed class SnapshotCompiler
     }
 
     private static ServiceFlags FlagsOf(FlowSettings flows) =>
-        (flows.SloppyTcp == false ? ServiceFlags.SynOnly : ServiceFlags.None) | (flows.ExpireNoDestination == false ? ServiceFlags.KeepNoDestination : ServiceFlags.None);
+        (flows.SloppyTcp == false ? ServiceFlags.SynOnly : ServiceFlags.None) | (flows.ExpireNoDestination == false ? ServiceFlags.KeepNoDestination : ServiceFlags.None)
+        | (flows.Reject == false ? ServiceFlags.None : ServiceFlags.RejectNoServer);
 
     private static void AddServers(ServiceModel model, CompiledService service, ServiceRules rules, SnapshotContent content)
     {

@@ -18,6 +18,6 @@ public struct SlowPathCounters
     public ulong QueuedForNeighbour, SentFromQueue;
     /// <summary>Frames to and from the host's kernel by the exception port.</summary>
     public ulong ToHost, FromHost;
-    /// <summary>ICMP and ICMPv6 errors sent to senders of packets that were dropped, and those held back by the rate limit.</summary>
+    /// <summary>ICMP and ICMPv6 errors and TCP resets sent to senders of packets that were dropped, and those held back by the rate limit.</summary>
     public ulong ErrorsSent, ErrorsSuppressed;
 }

@@ -12,6 +12,9 @@ public sealed class SnapshotContent
     /// <summary>Interfaces by id.</summary>
     public List<InterfaceEntry> Interfaces { get; } = [];
 
+    /// <summary>See <see cref="SnapshotHeader.RejectsNoService"/>.</summary>
+    public bool RejectsNoService { get; set; }
+
     /// <summary>Local IPv4 addresses, in any order, each once.</summary>
     public List<LocalAddress4Entry> LocalAddresses4 { get; } = [];
 

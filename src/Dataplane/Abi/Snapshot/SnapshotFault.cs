@@ -43,4 +43,6 @@ public enum SnapshotFault : uint
     VirtualMac = 18,
     /// <summary>A set of time-outs is out of range, or that of a service or server is not there.</summary>
     Timeouts = 19,
+    /// <summary>A field of the header that says yes or no is neither 1 nor 0.</summary>
+    Header = 20,
 }

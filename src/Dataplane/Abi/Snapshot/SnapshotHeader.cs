@@ -10,7 +10,7 @@ public struct SnapshotHeader
     /// <summary>"FWDSNAP1" as a little-endian number.</summary>
     public const ulong MagicValue = 0x3150_414E_5344_5746;
     /// <summary>Version of the layout below; raised with each change.</summary>
-    public const uint CurrentVersion = 9;
+    public const uint CurrentVersion = 10;
     /// <summary>Arrays in a snapshot: one per <see cref="SectionId"/>.</summary>
     public const int SectionCount = 17;
 
@@ -32,8 +32,8 @@ public struct SnapshotHeader
     public uint TwoWayServers;
     /// <summary>Virtual router MAC addresses; 0 = ports have their own alone.</summary>
     public uint VirtualMacs;
-    /// <summary>Padding.</summary>
-    public uint Reserved;
+    /// <summary>1 = who sends to a port of a VIP that has no service is told: TCP reset, ICMP port unreachable; 0 = there is no answer.</summary>
+    public uint RejectsNoService;
     /// <summary>Where the arrays are.</summary>
     public SectionArray Sections;
 

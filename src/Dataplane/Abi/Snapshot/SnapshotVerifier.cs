@@ -89,7 +89,8 @@ public static unsafe class SnapshotVerifier
 
     private static SnapshotFault VerifyContent(in SnapshotView view, int portCount, out uint index)
     {
-        SnapshotFault fault = VerifyHashTables(view, out index);
+        SnapshotFault fault = VerifyHeader(view, out index);
+        fault = fault != SnapshotFault.None ? fault : VerifyHashTables(view, out index);
         fault = fault != SnapshotFault.None ? fault : VerifyInterfaces(view, portCount, out index);
         fault = fault != SnapshotFault.None ? fault : VerifyServers(view, portCount, out index);
         fault = fault != SnapshotFault.None ? fault : VerifyServices(view, out index);
@@ -100,15 +101,17 @@ public static unsafe class SnapshotVerifier
         return fault != SnapshotFault.None ? fault : VerifyTimeouts(view, out index);
     }
 
+    private static SnapshotFault VerifyHeader(in SnapshotView view, out uint index)
+    {
+        index = 0;
+        return view.Header->RejectsNoService > 1 ? SnapshotFault.Header
+            : view.Header->VrrpGroupsEnd > Limits.VrrpGroupsMax ? SnapshotFault.VrrpGroup : SnapshotFault.None;
+    }
+
     private static SnapshotFault VerifyHashTables(in SnapshotView view, out uint index)
     {
         index = 0;
         uint groupsEnd = view.Header->VrrpGroupsEnd;
-        if (groupsEnd > Limits.VrrpGroupsMax)
-        {
-            return SnapshotFault.VrrpGroup;
-        }
-
         for (SectionId id = SectionId.LocalAddresses4; id <= SectionId.ServiceKeys6; id++)
         {
             if (!IsHashTable(view, id))

@@ -72,6 +72,7 @@ public static class SnapshotWriter
         header.TotalBytes = (ulong)offset;
         header.TwoWayServers = (uint)(content.ServerKeys4.Count + content.ServerKeys6.Count + content.Sources.Count - 1);
         header.VirtualMacs = (uint)content.VirtualMacs.Count;
+        header.RejectsNoService = content.RejectsNoService ? 1u : 0;
         return offset;
     }
 

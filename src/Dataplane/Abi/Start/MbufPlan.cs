@@ -15,6 +15,9 @@ public readonly record struct MbufPlan(int RxDescriptors, int TxDescriptors, int
     /// <summary>Entries of the ring of urgent frames from a worker to housekeeping, and of the ring back those that only the host's frames may take.</summary>
     public const int UrgentEntries = 256, InjectReserve = RingEntries / 4;
 
+    /// <summary>Entries of the ring from a worker to housekeeping that packets may not take whose senders are to be told: a scan must not crowd out what waits for a neighbour.</summary>
+    public const int RefusalReserve = RingEntries / 2;
+
     /// <summary>Packets waiting for neighbours, and packets of a Tx buffer.</summary>
     public const int WaitingMax = 1_024, TxBufferEntries = 64;
 

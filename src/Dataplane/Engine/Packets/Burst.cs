@@ -81,4 +81,17 @@ public unsafe struct Burst
         Reason[index] = (byte)reason;
         NextHop[index] = mtuBytes;
     }
+
+    /// <summary>Drops a packet that nobody serves; its sender is told, or not. The frame must be as it came.</summary>
+    public void Unserved(int index, DropReason reason, bool isTold)
+    {
+        if (isTold)
+        {
+            Refuse(index, reason, 0);
+        }
+        else
+        {
+            Drop(index, reason);
+        }
+    }
 }

@@ -33,6 +33,10 @@ public static unsafe class Checksum
         return (ushort)~sum;
     }
 
+    /// <summary>Sum of the IPv4 pseudo-header (RFC 9293 section 3.1) of a packet at <paramref name="ip"/>.</summary>
+    public static ulong PseudoHeader4(byte* ip, int payloadBytes, byte protocol) =>
+        Sum(ip + 12, 8) + BinaryPrimitives.ReverseEndianness((ushort)payloadBytes) + BinaryPrimitives.ReverseEndianness((ushort)protocol);
+
     /// <summary>Sum of the IPv6 pseudo-header (RFC 8200 section 8.1) of a packet at <paramref name="ip"/>.</summary>
     public static ulong PseudoHeader6(byte* ip, int payloadBytes, byte nextHeader) =>
         Sum(ip + 8, 32) + BinaryPrimitives.ReverseEndianness((ushort)payloadBytes) + BinaryPrimitives.ReverseEndianness((ushort)nextHeader);

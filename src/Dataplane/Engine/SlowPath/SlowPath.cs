@@ -18,7 +18,7 @@ public sealed unsafe class SlowPath
     private readonly NeighbourMessages _messages;
     private readonly Announcements _announcements;
     private readonly ulong* _leases;
-    private readonly IcmpErrors _errors;
+    private readonly Refusals _refusals;
     private readonly VirtualMacEntry[] _virtualMacs = new VirtualMacEntry[Limits.VrrpGroupsMax]; // by VRRP group
     private SnapshotView _view;
 
@@ -31,7 +31,7 @@ public sealed unsafe class SlowPath
         _portMacs = portMacs.ToArray();
         _neighbours = new NeighbourTable(this, host, neighbourWords);
         _messages = new NeighbourMessages(host, counters);
-        _errors = new IcmpErrors(host, counters);
+        _refusals = new Refusals(host, counters);
         _announcements = new Announcements(_messages, new MulticastMembership(host, counters), _portMacs);
     }
 
@@ -82,9 +82,10 @@ public sealed unsafe class SlowPath
         uint group = !toVip ? 0u : v4 ? local4.VrrpGroup : local6.VrrpGroup;
         int interfaceId = FindInterface(port, VlanOf(frame));
         uint own4 = interfaceId < 0 ? 0 : _view.Interfaces[interfaceId].Address4;
-        if (toVip || !v4 || own4 != 0)
+        bool isSilent = reason == DropReason.NoService && (v4 ? local4.AcceptsNone : local6.AcceptsNone) != 0;
+        if (!isSilent && (toVip || !v4 || own4 != 0))
         {
-            _errors.Send(frame, length, port, _portMacs[port], own4, reason, mtuBytes, nowMs, toVip, group);
+            _refusals.Send(frame, length, port, _portMacs[port], own4, reason, mtuBytes, nowMs, toVip, group);
         }
 
         _host.Drop(packet, reason);

@@ -279,19 +279,26 @@ public static unsafe class Classify
             return;
         }
 
-        bool vip = state->View.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local) && local.IsVirtual;
-        NoService(burst, i, vip);
-    }
-
-    private static void NoService(Burst* burst, int i, bool vip)
-    {
-        if (vip)
+        if (state->View.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local) && local.IsVirtual)
         {
-            burst->Drop(i, DropReason.NoService);
+            NoService(state, burst, i, local.VrrpGroup);
         }
         else
         {
             burst->Verdicts[i] = (byte)Verdict.Punt;
+        }
+    }
+
+    /// <summary>A packet to a VIP of this VRRP group (or none, 0) that no service takes. What a backup hears is its owner's to refuse.</summary>
+    internal static void NoService(EngineState* state, Burst* burst, int i, uint group)
+    {
+        if (!state->Owns(group))
+        {
+            burst->Drop(i, DropReason.VipNotOwned);
+        }
+        else
+        {
+            burst->Unserved(i, DropReason.NoService, state->View.Header->RejectsNoService != 0);
         }
     }
 
@@ -354,11 +361,7 @@ public static unsafe class Classify
         uint service = FindService6(state, high, low, ServiceKey6Entry.PortAndProtocol(*(ushort*)(l4 + 2), protocol));
         if (service == 0)
         {
-            if (!ClassifyKnown.Reply6(state, burst, i, ip, l4, protocol))
-            {
-                NoService(burst, i, IsVip6(state, high, low));
-            }
-
+            NoService6(state, burst, i, ip, l4, protocol);
             return;
         }
 
@@ -380,6 +383,23 @@ public static unsafe class Classify
         burst->Service[i] = (ushort)service;
         burst->Key[i] = FlowTable6.Rest(clientPort, service);
         burst->Hash[i] = hash;
+    }
+
+    private static void NoService6(EngineState* state, Burst* burst, int i, byte* ip, byte* l4, byte protocol)
+    {
+        if (ClassifyKnown.Reply6(state, burst, i, ip, l4, protocol))
+        {
+            return;
+        }
+
+        if (state->View.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out LocalAddress6Entry local) && local.IsVirtual)
+        {
+            NoService(state, burst, i, local.VrrpGroup);
+        }
+        else
+        {
+            burst->Verdicts[i] = (byte)Verdict.Punt;
+        }
     }
 
     private static bool IsVip6(EngineState* state, ulong high, ulong low) =>

@@ -242,7 +242,7 @@ public static unsafe class Select
         uint server = hasRoom && service->Scheduler == Scheduler.Wlc ? LeastConnections(state, service) : ByMaglev(state, service, burst->Hash[i]);
         if (server == 0)
         {
-            burst->Drop(i, DropReason.NoServer);
+            burst->Unserved(i, DropReason.NoServer, (service->Flags & ServiceFlags.RejectNoServer) != 0);
             return 0;
         }
 

@@ -192,12 +192,15 @@ internal static unsafe class SelectKnown
         }
 
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
-        bool vip = PacketPath.Version(burst->Path[i]) == 4
-            ? state->View.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local4) && local4.IsVirtual
-            : state->View.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out LocalAddress6Entry local6) && local6.IsVirtual;
+        bool v4 = PacketPath.Version(burst->Path[i]) == 4;
+        LocalAddress4Entry local4 = default;
+        LocalAddress6Entry local6 = default;
+        bool vip = v4
+            ? state->View.TryFindLocal4(*(uint*)(ip + 16), out local4) && local4.IsVirtual
+            : state->View.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out local6) && local6.IsVirtual;
         if (vip && (burst->Path[i] & PacketPath.Error) == 0)
         {
-            burst->Drop(i, DropReason.NoService);
+            Classify.NoService(state, burst, i, v4 ? local4.VrrpGroup : local6.VrrpGroup);
         }
         else if (!vip && (*(ulong*)burst->Frame[i] & Wire.MacMask) != state->PortMac[burst->Ingress])
         {

@@ -286,7 +286,7 @@ public static unsafe class Worker
             case Verdict.Wait when w->ToHousekeeping.TryPush(packet, burst->NextHop[i], Fence.GroupOf(&w->Engine, burst, i)):
                 counters.QueuedPackets++;
                 break;
-            case Verdict.Refuse when w->ToHousekeeping.TryPush(packet, SlowTag.Refusal(burst->Reason[i], burst->NextHop[i]), (uint)burst->Ingress):
+            case Verdict.Refuse when w->ToHousekeeping.HasRoomBeside(MbufPlan.RefusalReserve) && w->ToHousekeeping.TryPush(packet, SlowTag.Refusal(burst->Reason[i], burst->NextHop[i]), (uint)burst->Ingress):
                 counters.PuntedPackets++;
                 break;
             case Verdict.HandOver when w->HandOverTo[(int)burst->NextHop[i]].TryPush(packet, 0, (uint)burst->Ingress):

@@ -3,16 +3,17 @@ using Forwarder.Abi;
 namespace Forwarder.Engine;
 
 /// <summary>
-/// Tells the sender of a packet that the director, as a router, could not pass on: fragmentation needed (RFC 1191), packet
-/// too big (RFC 4443 section 3.2), time exceeded. It goes back to the MAC address that the packet came from. An error for
-/// a packet to a VIP comes from the VIP, as in IPVS. Rate-limited as RFC 1812 section 4.3.2.8 and RFC 4443 section 2.4 (f) ask.
+/// Tells the sender of a packet that the director could not pass on. As a router: fragmentation needed (RFC 1191), packet too
+/// big (RFC 4443 section 3.2), time exceeded. As the VIP's host, where no service or no server takes it: TCP reset, else port
+/// unreachable. It goes back to the MAC address that the packet came from. An error for a packet to a VIP comes from the VIP,
+/// as in IPVS. Rate-limited as RFC 1812 section 4.3.2.8 and RFC 4443 section 2.4 (f) ask.
 /// </summary>
-internal sealed unsafe class IcmpErrors(ISlowPathHost host, SlowPathCounters* counters)
+internal sealed unsafe class Refusals(ISlowPathHost host, SlowPathCounters* counters)
 {
-    /// <summary>Errors per second in the long run, and at once; Linux's values.</summary>
+    /// <summary>Errors and resets per second in the long run, and at once; Linux's values for ICMP.</summary>
     public const int PerSecondMax = 1_000, BurstMax = 50;
 
-    private const byte Unreachable4 = 3, FragmentationNeeded4 = 4, TimeExceeded4 = 11, TooBig6 = 2, TimeExceeded6 = 3;
+    private const byte Unreachable4 = 3, PortUnreachable4 = 3, FragmentationNeeded4 = 4, TimeExceeded4 = 11, Unreachable6 = 1, PortUnreachable6 = 4, TooBig6 = 2, TimeExceeded6 = 3;
     private const byte Ttl = 64;
     private const int IcmpBytes = 8;
 
@@ -32,6 +33,14 @@ internal sealed unsafe class IcmpErrors(ISlowPathHost host, SlowPathCounters* co
             return;
         }
 
+        bool isUnserved = reason is DropReason.NoServer or DropReason.NoService;
+        int tcpBytes = 0;
+        byte* tcp = isUnserved ? Tcp(ip, length - l3, out tcpBytes) : null;
+        if (tcp != null && !TcpReset.IsOwed(tcp))
+        {
+            return;
+        }
+
         if (!TakeToken(nowMs))
         {
             counters->ErrorsSuppressed++;
@@ -45,10 +54,37 @@ internal sealed unsafe class IcmpErrors(ISlowPathHost host, SlowPathCounters* co
 
         new ReadOnlySpan<byte>(frame, l3).CopyTo(new Span<byte>(error, l3));
         EthernetHeader.SetMacs(error, *(ulong*)(frame + 6) & Wire.MacMask, portMac);
+        if (tcp != null)
+        {
+            Sent(packet, error, l3 + TcpReset.Make(error + l3, ip, tcp, tcpBytes), port, group);
+            return;
+        }
+
         int quoted = Math.Min(length - l3, (v4 ? ErrorMax4Bytes - Wire.Ipv4Bytes : ErrorMax6Bytes - Wire.Ipv6Bytes) - IcmpBytes);
         int bytes = v4 ? Make4(error + l3, ip, quoted, toVip ? *(uint*)(ip + 16) : own4, reason, mtuBytes) : Make6(error + l3, ip, quoted, portMac, reason, mtuBytes, toVip);
+        Sent(packet, error, l3 + bytes, port, group);
+    }
+
+    private void Sent(ulong packet, byte* frame, int bytes, int port, uint group)
+    {
         counters->ErrorsSent++;
-        host.Send(packet, error, l3 + bytes, port, group);
+        host.Send(packet, frame, bytes, port, group);
+    }
+
+    /// <summary>TCP header of a packet that the worker has found sound, or null if it is none.</summary>
+    private static byte* Tcp(byte* ip, int room, out int bytes)
+    {
+        bool v4 = (ip[0] >> 4) == 4;
+        byte protocol = ip[v4 ? 9 : 6];
+        byte* l4 = ip + (v4 ? (ip[0] & 0xF) * 4 : Wire.Ipv6Bytes);
+        uint left = v4 ? Wire.Swap(*(ushort*)(ip + 2)) - (uint)(l4 - ip) : Wire.Swap(*(ushort*)(ip + 4));
+        if (!v4 && !Classify.SkipExtensions(ref l4, ref left, ref protocol, out _))
+        {
+            protocol = 0;
+        }
+
+        bytes = (int)left;
+        return protocol == Wire.Tcp && bytes >= Wire.TcpBytes && (l4 - ip) + bytes <= room ? l4 : null;
     }
 
     /// <summary>No error about an ICMP message, a fragment that is not the first, or to what is no host (RFC 1122 section 3.2.2); without DF nobody looks for the path's MTU.</summary>
@@ -92,9 +128,13 @@ internal sealed unsafe class IcmpErrors(ISlowPathHost host, SlowPathCounters* co
         *(uint*)(ip + 16) = *(uint*)(original + 12);
         *(ushort*)(ip + 10) = Checksum.Fold(Checksum.Sum(ip, Wire.Ipv4Bytes));
         byte* icmp = ip + Wire.Ipv4Bytes;
-        bool tooBig = reason == DropReason.TooBig;
-        *(uint*)icmp = tooBig ? (uint)Unreachable4 | (FragmentationNeeded4 << 8) : TimeExceeded4;
-        *(uint*)(icmp + 4) = tooBig ? (uint)Wire.Swap((ushort)mtuBytes) << 16 : 0;
+        *(uint*)icmp = reason switch
+        {
+            DropReason.TooBig => (uint)Unreachable4 | (FragmentationNeeded4 << 8),
+            DropReason.TtlExpired => TimeExceeded4,
+            _ => (uint)Unreachable4 | (PortUnreachable4 << 8),
+        };
+        *(uint*)(icmp + 4) = (uint)Wire.Swap((ushort)mtuBytes) << 16;
         new ReadOnlySpan<byte>(original, quoted).CopyTo(new Span<byte>(icmp + IcmpBytes, quoted));
         *(ushort*)(icmp + 2) = Checksum.Fold(Checksum.Sum(icmp, IcmpBytes + quoted));
         return total;
@@ -110,9 +150,13 @@ internal sealed unsafe class IcmpErrors(ISlowPathHost host, SlowPathCounters* co
         *(ulong*)(ip + 24) = *(ulong*)(original + 8);
         *(ulong*)(ip + 32) = *(ulong*)(original + 16);
         byte* icmp = ip + Wire.Ipv6Bytes;
-        bool tooBig = reason == DropReason.TooBig;
-        *(uint*)icmp = tooBig ? TooBig6 : TimeExceeded6;
-        *(uint*)(icmp + 4) = tooBig ? (uint)Wire.Swap((ushort)mtuBytes) << 16 : 0;
+        *(uint*)icmp = reason switch
+        {
+            DropReason.TooBig => TooBig6,
+            DropReason.TtlExpired => TimeExceeded6,
+            _ => (uint)Unreachable6 | (PortUnreachable6 << 8),
+        };
+        *(uint*)(icmp + 4) = (uint)Wire.Swap((ushort)mtuBytes) << 16;
         new ReadOnlySpan<byte>(original, quoted).CopyTo(new Span<byte>(icmp + IcmpBytes, quoted));
         *(ushort*)(icmp + 2) = Checksum.Fold(Checksum.Sum(icmp, payload, Checksum.PseudoHeader6(ip, payload, Wire.Icmpv6)));
         return Wire.Ipv6Bytes + payload;
