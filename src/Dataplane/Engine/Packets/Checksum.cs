@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 
 namespace Forwarder.Engine;
 
@@ -31,6 +32,14 @@ public static unsafe class Checksum
         }
 
         return (ushort)~sum;
+    }
+
+    /// <summary>As <see cref="Fold"/> for UDP, where 0 would mean that there is no checksum (RFC 768).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ushort FoldUdp(ulong sum)
+    {
+        ushort folded = Fold(sum);
+        return folded == 0 ? (ushort)0xFFFF : folded;
     }
 
     /// <summary>Sum of the IPv4 pseudo-header (RFC 9293 section 3.1) of a packet at <paramref name="ip"/>.</summary>

@@ -10,7 +10,7 @@ namespace Forwarder.Engine;
 /// </summary>
 public static unsafe class PartialChecksums
 {
-    private const int TcpChecksumOffset = 16, UdpChecksumOffset = 6, Ipv4FragmentFieldOffset = 6;
+    private const int Ipv4FragmentFieldOffset = 6;
 
     /// <summary>Completes those of a burst that has just been received. What is malformed is left to <see cref="Classify"/>.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -54,7 +54,7 @@ public static unsafe class PartialChecksums
         if (headerBytes >= Wire.Ipv4Bytes && totalBytes >= headerBytes && totalBytes <= room && (*(ushort*)(ip + Ipv4FragmentFieldOffset) & Wire.Ipv4FragmentMask) == 0)
         {
             int bytes = (int)(totalBytes - headerBytes);
-            Transport(ip + headerBytes, bytes, ip[9], Checksum.Sum(ip + 12, 8) + Wire.Swap((ushort)bytes) + Wire.Swap(ip[9]));
+            Transport(ip + headerBytes, bytes, ip[9], Checksum.PseudoHeader4(ip, bytes, ip[9]));
         }
     }
 
@@ -76,7 +76,7 @@ public static unsafe class PartialChecksums
 
     private static void Transport(byte* l4, int bytes, byte protocol, ulong pseudoHeader)
     {
-        int offset = protocol == Wire.Tcp ? TcpChecksumOffset : UdpChecksumOffset;
+        int offset = protocol == Wire.Tcp ? Wire.TcpChecksumOffset : Wire.UdpChecksumOffset;
         if (protocol is not (Wire.Tcp or Wire.Udp) || bytes < (protocol == Wire.Tcp ? Wire.TcpBytes : Wire.UdpBytes))
         {
             return;
@@ -85,8 +85,8 @@ public static unsafe class PartialChecksums
         ushort* field = (ushort*)(l4 + offset);
         if (*field == (ushort)~Checksum.Fold(pseudoHeader))
         {
-            ushort sum = Checksum.Fold(Checksum.Sum(l4, bytes)); // what the field holds counts for the pseudo-header
-            *field = sum == 0 && protocol == Wire.Udp ? (ushort)0xFFFF : sum;   // RFC 768: 0 would mean none
+            ulong sum = Checksum.Sum(l4, bytes); // what the field holds counts for the pseudo-header
+            *field = protocol == Wire.Udp ? Checksum.FoldUdp(sum) : Checksum.Fold(sum);
         }
     }
 }

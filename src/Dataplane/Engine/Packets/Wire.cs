@@ -16,6 +16,8 @@ public static class Wire
     public const int Ipv6FragmentBytes = 8;
     /// <summary>Bytes of the fixed TCP header (RFC 9293), of UDP (RFC 768).</summary>
     public const int TcpBytes = 20, UdpBytes = 8;
+    /// <summary>Where their checksums are.</summary>
+    public const int TcpChecksumOffset = 16, UdpChecksumOffset = 6;
     /// <summary>IP protocol numbers.</summary>
     public const byte Icmp = 1, Tcp = 6, Udp = 17, Icmpv6 = 58;
     /// <summary>IP protocol numbers of a packet in a packet: IPv4 (RFC 2003) and IPv6 (RFC 4213, RFC 2473).</summary>

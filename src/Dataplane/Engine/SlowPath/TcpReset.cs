@@ -38,7 +38,7 @@ internal static unsafe class TcpReset
         }
 
         ulong pseudo = v4 ? Header4(to, ip) : Header6(to, ip);
-        *(ushort*)(reset + 16) = Checksum.Fold(Checksum.Sum(reset, Wire.TcpBytes, pseudo));
+        *(ushort*)(reset + Wire.TcpChecksumOffset) = Checksum.Fold(Checksum.Sum(reset, Wire.TcpBytes, pseudo));
         return headerBytes + Wire.TcpBytes;
     }
 

@@ -12,8 +12,6 @@ internal static unsafe class Nat
     /// <summary>What one less in the TTL adds to a sum: the TTL is the low byte of its word as loaded.</summary>
     private const uint TtlDelta = 0xFFFE;
 
-    private const int TcpChecksumOffset = 16, UdpChecksumOffset = 6;
-
     /// <summary>From a client to the server. What else has changed in addresses, and in addresses and ports, is added to the checksums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void ToServer(Burst* burst, int i, TargetEntry* target, ServiceEntry* service, uint addressDelta = 0, uint transportDelta = 0)
@@ -137,16 +135,14 @@ internal static unsafe class Nat
     {
         if (protocol == Wire.Tcp)
         {
-            *(ushort*)(l4 + TcpChecksumOffset) = Checksum.Fold((ushort)~*(ushort*)(l4 + TcpChecksumOffset) + (ulong)delta);
+            *(ushort*)(l4 + Wire.TcpChecksumOffset) = Checksum.Fold((ushort)~*(ushort*)(l4 + Wire.TcpChecksumOffset) + (ulong)delta);
             return;
         }
 
-        // 0 means none and stays; a sum that comes out as 0 is written as 0xFFFF (RFC 768).
-        ushort old = *(ushort*)(l4 + UdpChecksumOffset);
-        if (old != 0)
+        ushort old = *(ushort*)(l4 + Wire.UdpChecksumOffset);
+        if (old != 0) // 0 means none and stays (RFC 768)
         {
-            ushort sum = Checksum.Fold((ushort)~old + (ulong)delta);
-            *(ushort*)(l4 + UdpChecksumOffset) = sum == 0 ? (ushort)0xFFFF : sum;
+            *(ushort*)(l4 + Wire.UdpChecksumOffset) = Checksum.FoldUdp((ushort)~old + (ulong)delta);
         }
     }
 }

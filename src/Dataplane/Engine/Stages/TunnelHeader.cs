@@ -6,7 +6,7 @@ namespace Forwarder.Engine;
 /// <summary>What GUE and GRE put between the outer IP header and the packet, as IPVS writes it.</summary>
 internal static unsafe class TunnelHeader
 {
-    private const int GueBytes = 4, GreBytes = 4, GreChecksumBytes = 4, UdpChecksumOffset = 6, GreChecksumOffset = 4;
+    private const int GueBytes = 4, GreBytes = 4, GreChecksumBytes = 4, GreChecksumOffset = 4;
 
     /// <summary>The first byte of a GRE header with a checksum (RFC 2784 section 2.1).</summary>
     private const ushort GreChecksumPresent = 0x0080;
@@ -48,8 +48,7 @@ internal static unsafe class TunnelHeader
         if (target->Checksum != 0)
         {
             ulong pseudo = (ulong)target->HeaderSum + bytes + Wire.Swap(Wire.Udp);
-            ushort sum = Checksum.Fold(Checksum.Sum(udp, Wire.UdpBytes + GueBytes + (int)ipBytes, pseudo));
-            *(ushort*)(udp + UdpChecksumOffset) = sum == 0 ? (ushort)0xFFFF : sum;   // RFC 768
+            *(ushort*)(udp + Wire.UdpChecksumOffset) = Checksum.FoldUdp(Checksum.Sum(udp, Wire.UdpBytes + GueBytes + (int)ipBytes, pseudo));
         }
     }
 
