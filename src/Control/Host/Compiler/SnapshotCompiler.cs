@@ -80,7 +80,7 @@ public sealed class SnapshotCompiler
         content.VrrpGroupsEnd = governed.Count == 0 ? 0 : governed.Values.Max() + 1u;
         content.RejectsNoService = model.Flows.Reject != false;
         AddInterfaces(model, content);
-        AddVrrp(model, content);
+        AddVrrp(model, governed, content);
         Dictionary<IPAddress, VrrpGroupModel> groups = model.VrrpGroups.SelectMany(g => g.Addresses, (g, vip) => (vip, g)).ToDictionary(p => p.vip, p => p.g);
         foreach (IPAddress vip in model.Services.Select(s => s.Key.Address).Concat(governed.Keys).Distinct())
         {
@@ -269,7 +269,7 @@ public sealed class SnapshotCompiler
     }
 
     /// <summary>What ports must receive for the VRRP groups.</summary>
-    private void AddVrrp(DirectorModel model, SnapshotContent content)
+    private static void AddVrrp(DirectorModel model, Dictionary<IPAddress, ushort> governed, SnapshotContent content)
     {
         foreach (VrrpGroupModel group in model.VrrpGroups)
         {
@@ -281,7 +281,7 @@ public sealed class SnapshotCompiler
             if (group.Settings.VirtualMac)
             {
                 ulong mac = VirtualMacEntry.MakeMac(group.Key.Vrid, group.Key.IsIPv6);
-                content.VirtualMacs.Add(new VirtualMacEntry { Key = VirtualMacEntry.MakeKey(mac, group.Home.Vlan, (uint)group.Port), VrrpGroup = (uint)VrrpGroups.Take(group.Identity) });
+                content.VirtualMacs.Add(new VirtualMacEntry { Key = VirtualMacEntry.MakeKey(mac, group.Home.Vlan, (uint)group.Port), VrrpGroup = governed[group.Addresses[0]] });
             }
         }
     }

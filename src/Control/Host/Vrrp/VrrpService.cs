@@ -30,10 +30,11 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
         List<Group> groups = new(model.VrrpGroups.Count);
         foreach (VrrpGroupModel group in model.VrrpGroups)
         {
-            if (compiler.VrrpGroups.TryFind(group.Identity, out int id))
+            string identity = group.Identity;
+            if (compiler.VrrpGroups.TryFind(identity, out int id))
             {
                 leases.Name(id, group.Name);
-                groups.Add(new Group(id, group.Identity, group, [.. group.PeerHops.Select(Hop)]));
+                groups.Add(new Group(id, identity, group, [.. group.PeerHops.Select(Hop)]));
             }
         }
 

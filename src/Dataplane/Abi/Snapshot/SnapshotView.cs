@@ -130,6 +130,21 @@ public unsafe struct SnapshotView
         }
     }
 
+    /// <summary>Whether a packet, whose IP header is sound, is for a VIP or a source address; then its VRRP group (0 = none), and whether it takes no packets of its own.</summary>
+    public readonly bool IsForVirtual(byte* ip, out uint group, out bool acceptsNone)
+    {
+        if ((ip[0] >> 4) == 4)
+        {
+            bool found4 = TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local4) && local4.IsVirtual;
+            (group, acceptsNone) = found4 ? (local4.VrrpGroup, local4.AcceptsNone != 0) : (0u, false);
+            return found4;
+        }
+
+        bool found6 = TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out LocalAddress6Entry local6) && local6.IsVirtual;
+        (group, acceptsNone) = found6 ? (local6.VrrpGroup, local6.AcceptsNone != 0) : (0u, false);
+        return found6;
+    }
+
     /// <summary>Finds the VRRP group of a virtual router MAC address by <see cref="VirtualMacEntry.MakeKey"/>; 0 = there is none.</summary>
     public readonly uint FindVirtualMac(ulong key)
     {

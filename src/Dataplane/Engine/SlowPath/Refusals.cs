@@ -14,7 +14,6 @@ internal sealed unsafe class Refusals(ISlowPathHost host, SlowPathCounters* coun
     public const int PerSecondMax = 1_000, BurstMax = 50;
 
     private const byte Unreachable4 = 3, PortUnreachable4 = 3, FragmentationNeeded4 = 4, TimeExceeded4 = 11, Unreachable6 = 1, PortUnreachable6 = 4, TooBig6 = 2, TimeExceeded6 = 3;
-    private const byte Ttl = 64;
     private const int IcmpBytes = 8;
 
     /// <summary>Largest error: RFC 1812 section 4.3.2.3, RFC 4443 section 3.</summary>
@@ -120,14 +119,8 @@ internal sealed unsafe class Refusals(ISlowPathHost host, SlowPathCounters* coun
 
     private static int Make4(byte* ip, byte* original, int quoted, uint source, DropReason reason, int mtuBytes)
     {
-        int total = Wire.Ipv4Bytes + IcmpBytes + quoted;
-        *(uint*)ip = 0x45u | ((uint)Wire.Swap((ushort)total) << 16);
-        *(uint*)(ip + 4) = (uint)Wire.Ipv4DontFragment << 16;
-        *(uint*)(ip + 8) = Ttl | ((uint)Wire.Icmp << 8);
-        *(uint*)(ip + 12) = source;
-        *(uint*)(ip + 16) = *(uint*)(original + 12);
-        *(ushort*)(ip + 10) = Checksum.Fold(Checksum.Sum(ip, Wire.Ipv4Bytes));
-        byte* icmp = ip + Wire.Ipv4Bytes;
+        int payload = IcmpBytes + quoted;
+        byte* icmp = IpHeader.Write4(ip, payload, Wire.Icmp, source, *(uint*)(original + 12));
         *(uint*)icmp = reason switch
         {
             DropReason.TooBig => (uint)Unreachable4 | (FragmentationNeeded4 << 8),
@@ -136,20 +129,15 @@ internal sealed unsafe class Refusals(ISlowPathHost host, SlowPathCounters* coun
         };
         *(uint*)(icmp + 4) = (uint)Wire.Swap((ushort)mtuBytes) << 16;
         new ReadOnlySpan<byte>(original, quoted).CopyTo(new Span<byte>(icmp + IcmpBytes, quoted));
-        *(ushort*)(icmp + 2) = Checksum.Fold(Checksum.Sum(icmp, IcmpBytes + quoted));
-        return total;
+        *(ushort*)(icmp + 2) = Checksum.Fold(Checksum.Sum(icmp, payload));
+        return Wire.Ipv4Bytes + payload;
     }
 
     private static int Make6(byte* ip, byte* original, int quoted, ulong portMac, DropReason reason, int mtuBytes, bool toVip)
     {
         int payload = IcmpBytes + quoted;
-        *(uint*)ip = 0x60;
-        *(uint*)(ip + 4) = Wire.Swap((ushort)payload) | ((uint)Wire.Icmpv6 << 16) | ((uint)Ttl << 24);
-        *(ulong*)(ip + 8) = toVip ? *(ulong*)(original + 24) : NeighbourMessages.LinkLocalHigh;
-        *(ulong*)(ip + 16) = toVip ? *(ulong*)(original + 32) : NeighbourMessages.LinkLocalLow(portMac);
-        *(ulong*)(ip + 24) = *(ulong*)(original + 8);
-        *(ulong*)(ip + 32) = *(ulong*)(original + 16);
-        byte* icmp = ip + Wire.Ipv6Bytes;
+        ulong high = toVip ? *(ulong*)(original + 24) : NeighbourMessages.LinkLocalHigh, low = toVip ? *(ulong*)(original + 32) : NeighbourMessages.LinkLocalLow(portMac);
+        byte* icmp = IpHeader.Write6(ip, payload, Wire.Icmpv6, high, low, *(ulong*)(original + 8), *(ulong*)(original + 16));
         *(uint*)icmp = reason switch
         {
             DropReason.TooBig => TooBig6,

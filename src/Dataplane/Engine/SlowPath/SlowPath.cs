@@ -73,17 +73,10 @@ public sealed unsafe class SlowPath
     public void HandleRefused(ulong packet, byte* frame, int length, int port, DropReason reason, int mtuBytes, long nowMs)
     {
         byte* ip = frame + Wire.EthernetBytes + (*(ushort*)(frame + 12) == Wire.Vlan ? Wire.VlanTagBytes : 0);
-        bool v4 = (ip[0] >> 4) == 4;
-        LocalAddress4Entry local4 = default;
-        LocalAddress6Entry local6 = default;
-        bool toVip = v4
-            ? _view.TryFindLocal4(*(uint*)(ip + 16), out local4) && local4.IsVirtual
-            : _view.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out local6) && local6.IsVirtual;
-        uint group = !toVip ? 0u : v4 ? local4.VrrpGroup : local6.VrrpGroup;
+        bool v4 = (ip[0] >> 4) == 4, toVip = _view.IsForVirtual(ip, out uint group, out bool acceptsNone);
         int interfaceId = FindInterface(port, VlanOf(frame));
         uint own4 = interfaceId < 0 ? 0 : _view.Interfaces[interfaceId].Address4;
-        bool isSilent = reason == DropReason.NoService && (v4 ? local4.AcceptsNone : local6.AcceptsNone) != 0;
-        if (!isSilent && (toVip || !v4 || own4 != 0))
+        if (!(acceptsNone && reason == DropReason.NoService) && (toVip || !v4 || own4 != 0))
         {
             _refusals.Send(frame, length, port, _portMacs[port], own4, reason, mtuBytes, nowMs, toVip, group);
         }

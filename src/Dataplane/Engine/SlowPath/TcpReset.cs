@@ -6,8 +6,6 @@ namespace Forwarder.Engine;
 /// <summary>The reset that a closed port answers with (RFC 9293 section 3.10.7.1).</summary>
 internal static unsafe class TcpReset
 {
-    private const byte Ttl = 64;
-
     /// <summary>Whether a segment gets one: a reset does not.</summary>
     public static bool IsOwed(byte* tcp) => (tcp[13] & Wire.Rst) == 0;
 
@@ -19,9 +17,10 @@ internal static unsafe class TcpReset
     public static int Make(byte* to, byte* ip, byte* tcp, int tcpBytes)
     {
         bool v4 = (ip[0] >> 4) == 4;
-        int headerBytes = v4 ? Wire.Ipv4Bytes : Wire.Ipv6Bytes;
-        byte* reset = to + headerBytes;
-        new Span<byte>(to, headerBytes + Wire.TcpBytes).Clear();
+        byte* reset = v4
+            ? IpHeader.Write4(to, Wire.TcpBytes, Wire.Tcp, *(uint*)(ip + 16), *(uint*)(ip + 12))
+            : IpHeader.Write6(to, Wire.TcpBytes, Wire.Tcp, *(ulong*)(ip + 24), *(ulong*)(ip + 32), *(ulong*)(ip + 8), *(ulong*)(ip + 16));
+        new Span<byte>(reset, Wire.TcpBytes).Clear();
         *(ushort*)reset = *(ushort*)(tcp + 2);
         *(ushort*)(reset + 2) = *(ushort*)tcp;
         reset[12] = (Wire.TcpBytes / 4) << 4;
@@ -37,28 +36,8 @@ internal static unsafe class TcpReset
             reset[13] = Wire.Rst | Wire.Ack;
         }
 
-        ulong pseudo = v4 ? Header4(to, ip) : Header6(to, ip);
+        ulong pseudo = v4 ? Checksum.PseudoHeader4(to, Wire.TcpBytes, Wire.Tcp) : Checksum.PseudoHeader6(to, Wire.TcpBytes, Wire.Tcp);
         *(ushort*)(reset + Wire.TcpChecksumOffset) = Checksum.Fold(Checksum.Sum(reset, Wire.TcpBytes, pseudo));
-        return headerBytes + Wire.TcpBytes;
-    }
-
-    private static ulong Header4(byte* to, byte* ip)
-    {
-        *(uint*)to = 0x45u | ((uint)Wire.Swap(Wire.Ipv4Bytes + Wire.TcpBytes) << 16);
-        *(uint*)(to + 4) = (uint)Wire.Ipv4DontFragment << 16;
-        *(uint*)(to + 8) = Ttl | ((uint)Wire.Tcp << 8);
-        *(uint*)(to + 12) = *(uint*)(ip + 16);
-        *(uint*)(to + 16) = *(uint*)(ip + 12);
-        *(ushort*)(to + 10) = Checksum.Fold(Checksum.Sum(to, Wire.Ipv4Bytes));
-        return Checksum.PseudoHeader4(to, Wire.TcpBytes, Wire.Tcp);
-    }
-
-    private static ulong Header6(byte* to, byte* ip)
-    {
-        *(uint*)to = 0x60;
-        *(uint*)(to + 4) = Wire.Swap(Wire.TcpBytes) | ((uint)Wire.Tcp << 16) | ((uint)Ttl << 24);
-        new ReadOnlySpan<byte>(ip + 24, 16).CopyTo(new Span<byte>(to + 8, 16));
-        new ReadOnlySpan<byte>(ip + 8, 16).CopyTo(new Span<byte>(to + 24, 16));
-        return Checksum.PseudoHeader6(to, Wire.TcpBytes, Wire.Tcp);
+        return (int)(reset - to) + Wire.TcpBytes;
     }
 }

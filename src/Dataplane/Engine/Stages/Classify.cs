@@ -251,8 +251,7 @@ public static unsafe class Classify
             return;
         }
 
-        bool vip = state->View.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local) && local.IsVirtual;
-        WithoutPorts(burst, i, vip, icmp, fragment);
+        WithoutPorts(burst, i, state->View.IsForVirtual(ip, out _, out _), icmp, fragment);
     }
 
     private static void WithoutPorts(Burst* burst, int i, bool vip, bool icmp, bool fragment)
@@ -274,14 +273,17 @@ public static unsafe class Classify
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void NoService4(EngineState* state, Burst* burst, int i, byte* ip, byte* l4)
     {
-        if (ClassifyKnown.Reply4(state, burst, i, ip, l4))
+        if (!ClassifyKnown.Reply4(state, burst, i, ip, l4))
         {
-            return;
+            NoServiceOrHost(state, burst, i, ip);
         }
+    }
 
-        if (state->View.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local) && local.IsVirtual)
+    private static void NoServiceOrHost(EngineState* state, Burst* burst, int i, byte* ip)
+    {
+        if (state->View.IsForVirtual(ip, out uint group, out _))
         {
-            NoService(state, burst, i, local.VrrpGroup);
+            NoService(state, burst, i, group);
         }
         else
         {
@@ -340,7 +342,7 @@ public static unsafe class Classify
 
         if (protocol != Wire.Tcp && protocol != Wire.Udp)
         {
-            WithoutPorts(burst, i, IsVip6(state, *(ulong*)(ip + 24), *(ulong*)(ip + 32)), protocol == Wire.Icmpv6, fragment != null);
+            WithoutPorts(burst, i, state->View.IsForVirtual(ip, out _, out _), protocol == Wire.Icmpv6, fragment != null);
             return;
         }
 
@@ -387,18 +389,9 @@ public static unsafe class Classify
 
     private static void NoService6(EngineState* state, Burst* burst, int i, byte* ip, byte* l4, byte protocol)
     {
-        if (ClassifyKnown.Reply6(state, burst, i, ip, l4, protocol))
+        if (!ClassifyKnown.Reply6(state, burst, i, ip, l4, protocol))
         {
-            return;
-        }
-
-        if (state->View.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out LocalAddress6Entry local) && local.IsVirtual)
-        {
-            NoService(state, burst, i, local.VrrpGroup);
-        }
-        else
-        {
-            burst->Verdicts[i] = (byte)Verdict.Punt;
+            NoServiceOrHost(state, burst, i, ip);
         }
     }
 

@@ -25,13 +25,13 @@ internal static unsafe class ClassifyFragment
             return;
         }
 
-        FragmentKey key = FragmentKey.Of4(ip);
         if (offset != 0)
         {
             Later(burst, i, PacketPath.Ipv4, *(ushort*)(ip + 4), offset, bytes, more);
             return;
         }
 
+        FragmentKey key = FragmentKey.Of4(ip);
         Classify.Ports4(state, burst, i, ip, l4, ip[9]);
         First(state, burst, i, key, bytes);
     }

@@ -172,10 +172,7 @@ internal static unsafe class Fragments
     /// <summary>No first fragment of it has come, or its entry is gone. What is not for a VIP goes to the host, as ever.</summary>
     private static void Unknown(EngineState* state, Burst* burst, int i, byte* ip)
     {
-        bool vip = burst->Path[i] == PacketPath.Ipv4
-            ? state->View.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local4) && local4.IsVirtual
-            : state->View.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out LocalAddress6Entry local6) && local6.IsVirtual;
-        if (vip)
+        if (state->View.IsForVirtual(ip, out _, out _))
         {
             burst->Drop(i, DropReason.FragmentUnknown);
         }

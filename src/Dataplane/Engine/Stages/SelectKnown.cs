@@ -192,15 +192,10 @@ internal static unsafe class SelectKnown
         }
 
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
-        bool v4 = PacketPath.Version(burst->Path[i]) == 4;
-        LocalAddress4Entry local4 = default;
-        LocalAddress6Entry local6 = default;
-        bool vip = v4
-            ? state->View.TryFindLocal4(*(uint*)(ip + 16), out local4) && local4.IsVirtual
-            : state->View.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out local6) && local6.IsVirtual;
+        bool vip = state->View.IsForVirtual(ip, out uint group, out _);
         if (vip && (burst->Path[i] & PacketPath.Error) == 0)
         {
-            Classify.NoService(state, burst, i, v4 ? local4.VrrpGroup : local6.VrrpGroup);
+            Classify.NoService(state, burst, i, group);
         }
         else if (!vip && (*(ulong*)burst->Frame[i] & Wire.MacMask) != state->PortMac[burst->Ingress])
         {
