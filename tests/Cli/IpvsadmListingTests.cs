@@ -54,9 +54,11 @@ public sealed class IpvsadmListingTests
     [Fact]
     public void OrderIsThatOfNumbers()
     {
-        string[] ids = ["tcp:10.0.0.2:80", "tcp:10.0.0.10:9", "tcp:10.0.0.10:80", "udp:10.0.0.1:1", "tcp:[fd16::1]:1"];
-        ServiceView[] services = [.. ids.Reverse().Select(id => s_services[0] with { Id = id, Protocol = id[..3], Address = System.Net.IPEndPoint.Parse(id[4..]).Address.ToString(), Port = System.Net.IPEndPoint.Parse(id[4..]).Port })];
+        string[] ids = ["tcp:10.0.0.2:80", "tcp:10.0.0.10:9", "tcp:10.0.0.10:80", "udp:10.0.0.1:1", "sctp:10.0.0.1:1", "tcp:[fd16::1]:1"];
+        ServiceView[] services = [.. ids.Reverse().Select(id => s_services[0] with { Id = id, Protocol = id.Split(':')[0], Address = End(id).Address.ToString(), Port = End(id).Port })];
         Assert.Equal(ids, IpvsadmOrder.Sorted(services).Select(s => s.Id));
+
+        static System.Net.IPEndPoint End(string id) => System.Net.IPEndPoint.Parse(id[(id.IndexOf(':', StringComparison.Ordinal) + 1)..]);
     }
 
     [Fact]

@@ -20,6 +20,8 @@ public sealed class IpvsadmOptionsTests
     [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7:8080 -m", 'a')]
     [InlineData("-S -n", 'S')]
     [InlineData("--set 900 120 300", '5')]
+    [InlineData("-A --sctp-service 172.16.58.1:3868 -s mh", 'A')]
+    [InlineData("-a --sctp-service=[fd16::100]:3868 -r [fd16::7]:3869 -m", 'a')]
     public void TakesWhatIpvsadmTakes(string line, char command) => Assert.Equal(command, Parse(line).Command);
 
     [Theory]

@@ -12,6 +12,8 @@ public sealed class IpvsadmTests : IAsyncLifetime, IDisposable
         -a -u 172.16.58.1:53 -r 172.16.58.7:53 -i -w 1
         -a -u 172.16.58.1:53 -r 172.16.58.8:53 -i --tun-type gue --tun-port 6080 --tun-nocsum -w 1
         -a -u 172.16.58.1:53 -r 172.16.58.9:53 -i --tun-type gre --tun-csum -w 1
+        -A --sctp-service 172.16.58.1:3868 -s wlc
+        -a --sctp-service 172.16.58.1:3868 -r 172.16.58.7:3869 -m -w 1
         -A -t [fd16::100]:80 -s mh
         -a -t [fd16::100]:80 -r [fd16::7]:80 -g -w 65535
 

@@ -73,6 +73,24 @@ public sealed class CompilerTests
         Assert.Equal([expected, director == false ? ServiceFlags.SynOnly : ServiceFlags.None], content.Services.Skip(1).Select(s => s.Flags & ~ServiceFlags.RejectNoServer));
     }
 
+    /// <summary>SCTP has a setting, tables of states and time-outs of its own; TCP's are not its.</summary>
+    [Theory]
+    [InlineData("dr", 3)]
+    [InlineData("nat", 4)]
+    public void AnSctpServiceIsCompiled(string method, byte stateTable)
+    {
+        DesiredState state = States.WithServices(1, 1);
+        VirtualService sctp = state.Services[0] with { Protocol = "sctp", Servers = [state.Services[0].Servers[0] with { Method = method }], Timeouts = new ServiceTimeouts { SctpInit1S = 9, SctpClosedS = 7 } };
+        state = state with { Flows = new FlowSettings { SloppyTcp = true, SloppySctp = false }, Services = [sctp, state.Services[1]] };
+        SnapshotContent content = new SnapshotCompiler().Compile(ModelBuilder.Build(state, new CheckedServices()));
+        ServiceEntry service = content.Services.Single(s => s.Protocol == 132);
+        Assert.Equal(ServiceFlags.SynOnly, service.Flags & ServiceFlags.SynOnly);
+        Assert.Equal(ServiceFlags.None, content.Services.Single(s => s.Protocol == 6).Flags & ServiceFlags.SynOnly);
+        Assert.Equal(FlowTimeouts.Default with { SctpInit1Ms = 9_000, SctpClosedMs = 7_000 }, content.Timeouts[service.Timeouts]);
+        Assert.Equal(stateTable, content.Servers[(int)content.Members[(int)service.MembersFirst]].StateTable);
+        Assert.Equal("sctp:" + new System.Net.IPEndPoint(System.Net.IPAddress.Parse(sctp.Address), sctp.Port), ModelBuilder.Build(state, new CheckedServices()).Services[0].Key.ToString());
+    }
+
     /// <summary>Who is not served is told, unless asked for silence; of a port without service the director's setting says so.</summary>
     [Theory]
     [InlineData(null, null, true, true)]

@@ -34,4 +34,18 @@ public sealed class ConnectionFilterTests
         Assert.Equal(service == null && client == null && server == null && state == null, filter.IsEmpty);
         Assert.Equal(state != null, filter.NamesState);
     }
+
+    /// <summary>An SCTP service by its name, and states by IPVS's; ESTABLISHED is TCP's and SCTP's.</summary>
+    [Theory]
+    [InlineData("S-ACK-SENT", FlowState.SctpShutdownAckSent, true)]
+    [InlineData("CLOSED", FlowState.SctpClosed, true)]
+    [InlineData("CLOSE", FlowState.SctpClosed, false)]
+    [InlineData("ESTABLISHED", FlowState.SctpEstablished, true)]
+    public void TakesAssociations(string state, FlowState of, bool taken)
+    {
+        ServiceKey sctp = new(132, IPAddress.Parse("172.16.58.1"), 3868);
+        ConnectionFilter filter = ConnectionFilter.Parse("sctp:172.16.58.1:3868", null, null, state);
+        Assert.Equal(taken, filter.Takes(sctp, IPEndPoint.Parse("172.16.0.1:4000"), null, of));
+        Assert.False(filter.Takes(sctp with { Protocol = 6 }, IPEndPoint.Parse("172.16.0.1:4000"), null, of));
+    }
 }

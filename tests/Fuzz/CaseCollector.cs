@@ -28,7 +28,7 @@ public sealed class CaseCollector : IDisposable
         frames.Add(new CaseFrame(port, [.. conditions], "", frame));
         string name = FrameCase.NameOf(fate, flow);
         bool kept = fate.Lost == DropReason.None && fate.Reason != DropReason.MultiSegment;
-        string label = kept && r.Bytes > 0 ? $"{name}{(r.Kind == FrameKind.Settled ? "" : $" {r.Kind}")}{(r.IsV6 ? " IPv6" : " IPv4")}" : name;
+        string label = kept && r.Bytes > 0 ? $"{name}{(r.Kind == FrameKind.Settled ? "" : $" {r.Kind}")}{(r.IsV6 ? " IPv6" : " IPv4")}{(r.Protocol == SctpReading.Protocol ? " SCTP" : "")}" : name;
         Keep(label, name, frames);
         if (fate.Kind == "punt" && kept)
         {

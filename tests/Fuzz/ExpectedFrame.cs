@@ -84,6 +84,14 @@ public static class ExpectedFrame
             Sum(ip, 10, r.Ip, 0, r.L4, []);
         }
 
+        if (r.Protocol == SctpReading.Protocol)
+        {
+            uint wrongBy = BinaryPrimitives.ReadUInt32LittleEndian(ip.AsSpan(r.L4 + 8)) ^ SctpReading.Crc(r.Ip.AsSpan(r.L4, r.Bytes - r.L4));
+            bool isFragment = r.Datagram != null; // of the whole, which is not here: its ports stay, and so does the checksum
+            BinaryPrimitives.WriteUInt32LittleEndian(ip.AsSpan(r.L4 + 8), isFragment ? BinaryPrimitives.ReadUInt32LittleEndian(ip.AsSpan(r.L4 + 8)) : SctpReading.Crc(ip.AsSpan(r.L4)) ^ wrongBy);
+            return ip;
+        }
+
         int field = r.L4 + (r.Protocol == 6 ? 16 : 6);
         if (r.Protocol == 6 || Word(ip, field) != 0) // a datagram without checksum stays so
         {

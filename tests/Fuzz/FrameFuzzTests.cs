@@ -56,7 +56,7 @@ public sealed class FrameFuzzTests
         "forward Request", "forward Reply", "forward ErrorToServer", "forward ErrorToClient", "wait Request", "wait ErrorToServer", "punt Reply", "punt ErrorToServer", "punt ErrorToClient",
         "TooBig Request", "TooBig Reply", "TooBig ErrorToServer", "TtlExpired Request", "TtlExpired Reply", "TtlExpired ErrorToServer", "TtlExpired ErrorToClient", "NoServer Request", "NoServer told Request", "NoService told Reply", "NoService told virtual",
         nameof(DropReason.VipNotOwned), "VipNotOwned Request", "VipNotOwned Reply", "VipNotOwned ErrorToServer", "VipNotOwned ErrorToClient", "IcmpBad ErrorToServer", "IcmpBad ErrorToClient",
-        nameof(DropReason.FragmentBad), nameof(DropReason.FragmentTiny), "FragmentOverlap LaterFragment", "FragmentOverlap Request", "FragmentScattered LaterFragment", "FragmentUnknown LaterFragment",
+        nameof(DropReason.FragmentBad), nameof(DropReason.FragmentTiny), "FragmentOverlap LaterFragment", "FragmentOverlap Request", "FragmentScattered LaterFragment", "FragmentUnknown LaterFragment", "FragmentSctp Request", "FragmentSctp Reply",
         "forward LaterFragment", "wait LaterFragment", "punt LaterFragment", "VipNotOwned LaterFragment", "TtlExpired LaterFragment",
         "punt virtual", "NotOurMac virtual", "VipNotOwned virtual", "VipNotOwned virtual Request", "forward virtual Request", "forward virtual Reply", "NotOurMac virtual Reply",
     ];

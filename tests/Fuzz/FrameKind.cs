@@ -13,6 +13,6 @@ public enum FrameKind
     ErrorToServer,
     /// <summary>An ICMP error to a client about what a server behind NAT was sent.</summary>
     ErrorToClient,
-    /// <summary>A fragment of TCP or UDP that is not the first: it goes where that went.</summary>
+    /// <summary>A fragment of TCP, UDP or SCTP that is not the first: it goes where that went.</summary>
     LaterFragment,
 }

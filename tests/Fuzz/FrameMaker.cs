@@ -12,6 +12,7 @@ public sealed class FrameMaker(Random random, SecondDirector director)
     private static readonly byte[] s_router6 = Convert.FromHexString("20010db8000000000000000000000abc");
     private static readonly byte[] s_extensions = [0, 43, 44, 60];
     private static readonly byte[] s_flags = [2, 16, 16, 24, 17, 4, 20, 0, 1, 3];
+    private static readonly byte[] s_chunks = [0, 1, 1, 1, 2, 3, 6, 7, 8, 9, 10, 11, 14, 192];
     private readonly List<byte[]> _rest = [];
     private readonly List<KeyValuePair<(int Service, string Client), FlowReading>> _flows = [];
 
@@ -111,6 +112,11 @@ public sealed class FrameMaker(Random random, SecondDirector director)
 
     private byte[] Transport(byte protocol, int from, int to)
     {
+        if (protocol == SctpReading.Protocol)
+        {
+            return Sctp(from, to);
+        }
+
         byte[] l4 = new byte[(protocol == 6 ? 20 : 8) + (random.Next(16) == 0 ? random.Next(1_300, 1_500) : random.Next(24))];
         random.NextBytes(l4.AsSpan(protocol == 6 ? 20 : 8));
         BinaryPrimitives.WriteUInt16BigEndian(l4, (ushort)from);
@@ -125,6 +131,19 @@ public sealed class FrameMaker(Random random, SecondDirector director)
         }
 
         return l4;
+    }
+
+    /// <summary>Chunks of each kind; the checksum is right, but for some.</summary>
+    private byte[] Sctp(int from, int to)
+    {
+        byte type = s_chunks[random.Next(s_chunks.Length)];
+        byte[] chunk = [type, 0, 0, (byte)(4 + (4 * random.Next(5))), .. new byte[random.Next(16) == 0 ? random.Next(1_300, 1_500) : random.Next(32)]];
+        random.NextBytes(chunk.AsSpan(4));
+        byte[] second = random.Next(3) == 0 ? [6, 0, 0, 4] : [];
+        byte[] tag = type == 1 && random.Next(4) != 0 ? new byte[4] : [1, 2, 3, (byte)random.Next(256)];
+        byte[] sctp = [(byte)(from >> 8), (byte)from, (byte)(to >> 8), (byte)to, .. tag, 0, 0, 0, 0, .. second.Length == 0 ? chunk : [.. chunk[..4], .. new byte[chunk[3] - 4], .. second]];
+        BinaryPrimitives.WriteUInt32LittleEndian(sctp.AsSpan(8), random.Next(8) == 0 ? (uint)random.Next() : SctpReading.Crc(sctp));
+        return sctp;
     }
 
     /// <summary>
@@ -183,7 +202,8 @@ public sealed class FrameMaker(Random random, SecondDirector director)
     {
         string source = new System.Net.IPAddress(from).ToString(), destination = new System.Net.IPAddress(to).ToString();
         int ttl = random.Next(8) == 0 ? random.Next(4) : 64, dsField = random.Next(4) == 0 ? random.Next(256) : 0;
-        byte[] ip = Ip.Finish(from.Length == 16 ? Ip.V6(source, destination, protocol, l4, dsField, ttl) : Ip.V4(source, destination, protocol, l4, dsField, random.Next(65_536), random.Next(2) == 0, ttl));
+        byte[] ip = from.Length == 16 ? Ip.V6(source, destination, protocol, l4, dsField, ttl) : Ip.V4(source, destination, protocol, l4, dsField, random.Next(65_536), random.Next(2) == 0, ttl);
+        ip = protocol == SctpReading.Protocol ? ip : Ip.Finish(ip);
         if (protocol == 17 && random.Next(8) == 0)
         {
             ip.AsSpan((from.Length == 16 ? 40 : 20) + 6, 2).Clear(); // none
@@ -224,7 +244,7 @@ public sealed class FrameMaker(Random random, SecondDirector director)
     private byte[] Framed(byte[] ip)
     {
         int header = ip[0] >> 4 == 4 ? (ip[0] & 15) * 4 : 40;
-        if (random.Next(6) != 0 || ip.Length < header + 16 || (header == 40 && ip[0] >> 4 == 6 ? ip[6] : ip[9]) is not (6 or 17))
+        if (random.Next(6) != 0 || ip.Length < header + 16 || (header == 40 && ip[0] >> 4 == 6 ? ip[6] : ip[9]) is not (6 or 17 or 132))
         {
             return Whole(ip);
         }

@@ -9,7 +9,7 @@ namespace Forwarder.Fuzz.Tests;
 /// </summary>
 public static class FrameRules
 {
-    private const int Tcp = 6, Udp = 17, ErrorBytes = 8, PortsBytes = 8;
+    private const int Tcp = 6, Udp = 17, Sctp = 132, ErrorBytes = 8, PortsBytes = 8;
     private static readonly byte[] s_own = [2, 0, 0, 0, 0, 1], s_virtual = [0, 0, 0x5E, 0, 1, FuzzNetwork.Vrid], s_taggedVirtual = [0, 0, 0x5E, 0, 1, FuzzNetwork.TaggedVrid];
 
     /// <summary>What a frame is.</summary>
@@ -144,7 +144,7 @@ public static class FrameRules
     /// <summary>An ICMP error is about a flow if it goes to who has sent what it quotes.</summary>
     private static void Error(Reading r, byte[] to, byte[] quotedFrom, byte[] quotedTo, int protocol, byte[] ports)
     {
-        if (protocol is not (Tcp or Udp) || !to.AsSpan().SequenceEqual(quotedFrom))
+        if (protocol is not (Tcp or Udp or Sctp) || !to.AsSpan().SequenceEqual(quotedFrom))
         {
             return;
         }
@@ -174,8 +174,8 @@ public static class FrameRules
         }
 
         byte[] l4 = r.Ip[r.L4..r.Bytes];
-        bool whole = r.Protocol == Tcp ? l4.Length >= 20 && l4.Length >= (l4[12] >> 4) * 4 : l4.Length >= 8;
-        bool sound = whole && (r.Protocol == Tcp ? l4[12] >> 4 >= 5 : Word(l4, 4) >= 8);
+        bool whole = r.Protocol == Sctp ? l4.Length >= 16 : r.Protocol == Tcp ? l4.Length >= 20 && l4.Length >= (l4[12] >> 4) * 4 : l4.Length >= 8;
+        bool sound = whole && (r.Protocol == Sctp || (r.Protocol == Tcp ? l4[12] >> 4 >= 5 : Word(l4, 4) >= 8));
         return !whole ? nameof(DropReason.FragmentTiny) : sound ? null : nameof(DropReason.L4HeaderBad);
     }
 
@@ -183,7 +183,7 @@ public static class FrameRules
     {
         bool vip = FuzzNetwork.IsVip(to), fragment = r.Datagram != null;
         bool extended = icmp == 58 && r.FragmentOffset != 0 && r.Protocol is 0 or 43 or 44 or 60;
-        if (fragment && (r.Protocol is Tcp or Udp || extended))
+        if (fragment && (r.Protocol is Tcp or Udp or Sctp || extended))
         {
             string? fault = FragmentFault(r, longest);
             if (fault != null || r.FragmentOffset != 0)
@@ -193,14 +193,14 @@ public static class FrameRules
                 return;
             }
         }
-        else if (fragment || r.Protocol is not (Tcp or Udp))
+        else if (fragment || r.Protocol is not (Tcp or Udp or Sctp))
         {
             r.Fate = !vip ? "punt" : fragment ? nameof(DropReason.Fragment) : r.Protocol == icmp ? "punt" : nameof(DropReason.ProtocolUnsupported);
             return;
         }
 
         byte[] l4 = r.Ip[r.L4..r.Bytes];
-        bool sound = fragment || (r.Protocol == Tcp
+        bool sound = fragment || (r.Protocol == Sctp ? l4.Length >= 16 : r.Protocol == Tcp
             ? l4.Length >= 20 && (l4[12] >> 4) * 4 is >= 20 and var offset && offset <= l4.Length
             : l4.Length >= 8 && Word(l4, 4) is >= 8 and var bytes && bytes <= l4.Length);
         if (!sound)
@@ -209,7 +209,7 @@ public static class FrameRules
             return;
         }
 
-        r.Flags = r.Protocol == Tcp ? l4[13] : 0;
+        r.Flags = r.Protocol == Tcp ? l4[13] : r.Protocol == Sctp ? Chunk(l4) : 0;
         r.Fate = vip ? nameof(DropReason.NoService) : "punt";
         if (FuzzNetwork.Service(to, Word(l4, 2), r.Protocol) is { } service)
         {
@@ -219,6 +219,14 @@ public static class FrameRules
         {
             (r.Kind, r.Behind, r.Client) = (FrameKind.Reply, behind, Client(to, Word(l4, 2)));
         }
+    }
+
+    /// <summary>Type of the chunk that says what an SCTP packet is: the first, or an ABORT behind COOKIE ECHO or COOKIE ACK.</summary>
+    private static int Chunk(byte[] sctp)
+    {
+        int length = Word(sctp, 14), second = 12 + ((length + 3) / 4 * 4);
+        bool aborts = sctp[12] is 10 or 11 && length >= 4 && sctp.Length >= second + 4 && sctp[second] == 6;
+        return aborts ? 6 : sctp[12];
     }
 
     private static string Client(byte[] address, int port) => $"{Convert.ToHexString(address)}:{port}";

@@ -47,6 +47,9 @@ public static class FuzzNetwork
         Add("172.16.58.3", 81, Wire.Tcp, Scheduler.Maglev, (Dr, Untagged, "172.16.58.7", 0, 0));
         Add("172.16.58.3", 82, Wire.Udp, Scheduler.Maglev, (Dr, Untagged, "172.16.58.7", 0, 0));
         Add("fd16::100", 81, Wire.Tcp, Scheduler.Wlc, (Dr, Untagged, "fd16::7", 0, 0));
+        Add("172.16.58.1", 3868, Wire.Sctp, Scheduler.Maglev, (Dr, Untagged, "172.16.58.7", 0, 1), (Tunnel, Tagged, "10.1.0.9", 0, 1), (Nat, Untagged, "172.16.58.7", 3868, 2), (Nat, Outside, "192.0.2.7", 3869, 2));
+        Add("fd16::100", 3868, Wire.Sctp, Scheduler.Wlc, (Dr, Untagged, "fd16::7", 0, 1), (Nat, Untagged, "fd16::7", 3869, 2), (Nat, Untagged, "fd16::8", 3868, 1));
+        Add("172.16.58.3", 3868, Wire.Sctp, Scheduler.Maglev, (Dr, Untagged, "172.16.58.7", 0, 0));
         s_builder.Content.RejectsNoService = true;
         Services = s_services;
         s_builder.Govern(Group).VirtualMac(Group, Vrid, port: VirtualMacPort).VirtualMac(Group, TaggedVrid, port: VirtualMacPort, vlan: VirtualMacVlan);

@@ -23,7 +23,7 @@ public sealed class Reading
 
     public int Protocol { get; set; }
 
-    /// <summary>TCP flags.</summary>
+    /// <summary>TCP flags; of SCTP the type of the chunk that counts.</summary>
     public int Flags { get; set; }
 
     public bool IsV6 => Ip.Length > 0 && Ip[0] >> 4 == 6;

@@ -5,7 +5,7 @@ namespace Forwarder.Fuzz.Tests;
 
 /// <summary>
 /// What the sender of a frame that is not passed on must be told (RFC 1122 section 3.2.2, RFC 1191, RFC 1812 section 4.3.2,
-/// RFC 4443 sections 2.4 and 3, RFC 9293 section 3.10.7.1), put together from the bytes of the frame alone.
+/// RFC 4443 sections 2.4 and 3, RFC 9293 section 3.10.7.1, RFC 9260 section 8.4), put together from the bytes of the frame alone.
 /// </summary>
 public static class RefusalRules
 {
@@ -28,16 +28,26 @@ public static class RefusalRules
         }
 
         (int next, int at) = Transport(ip, v6);
-        bool isReset = next == 6 && reason is DropReason.NoServer or DropReason.NoService;
-        byte[]? payload = isReset ? Reset(ip[at..(v6 ? 40 + Word(ip, 4) : Word(ip, 2))]) : Error(ip, v6, reason, mtuBytes);
+        bool isReset = next is 6 or 132 && reason is DropReason.NoServer or DropReason.NoService;
+        byte[] l4 = isReset ? ip[at..(v6 ? 40 + Word(ip, 4) : Word(ip, 2))] : [];
+        byte[]? payload = !isReset ? Error(ip, v6, reason, mtuBytes) : next == 6 ? Reset(l4) : Abort(l4);
         if (payload == null)
         {
             return null;
         }
 
-        int protocol = isReset ? 6 : v6 ? 58 : 1;
+        int protocol = isReset ? next : v6 ? 58 : 1;
+        if (protocol == 132)
+        {
+            BinaryPrimitives.WriteUInt32LittleEndian(payload.AsSpan(8), SctpReading.Crc(payload));
+        }
+
         byte[] pseudo = protocol == 1 ? [] : [.. source, .. from, 0, (byte)protocol, (byte)(payload.Length >> 8), (byte)payload.Length];
-        SetSum(payload, isReset ? 16 : 2, [.. pseudo, .. payload]);
+        if (protocol != 132)
+        {
+            SetSum(payload, isReset ? 16 : 2, [.. pseudo, .. payload]);
+        }
+
         byte[] head = v6
             ? [0x60, 0, 0, 0, (byte)(payload.Length >> 8), (byte)payload.Length, (byte)protocol, 64, .. source, .. from]
             : [0x45, 0, (byte)((20 + payload.Length) >> 8), (byte)(20 + payload.Length), 0, 0, 0x40, 0, 64, (byte)protocol, 0, 0, .. source, .. from];
@@ -74,6 +84,20 @@ public static class RefusalRules
         BinaryPrimitives.WriteUInt32BigEndian(acknowledged, BinaryPrimitives.ReadUInt32BigEndian(tcp.AsSpan(4)) + (uint)length);
         byte[] numbers = ack ? [.. tcp[8..12], 0, 0, 0, 0, 0x50, 4] : [0, 0, 0, 0, .. acknowledged, 0x50, 4 | 16];
         return (tcp[13] & 4) != 0 ? null : [.. tcp[2..4], .. tcp[..2], .. numbers, 0, 0, 0, 0, 0, 0];
+    }
+
+    /// <summary>What a host without association answers, its checksum 0; null where it is silent: to a wrong checksum, to what ends or is late, and to an INIT with a tag.</summary>
+    private static byte[]? Abort(byte[] sctp)
+    {
+        int length = Word(sctp, 14), second = 12 + ((length + 3) / 4 * 4);
+        bool aborts = sctp[12] is 10 or 11 && length >= 4 && sctp.Length >= second + 4 && sctp[second] == 6, init = sctp[12] == 1;
+        bool silent = aborts || sctp[12] is 6 or 9 or 11 or 14 || (init && (sctp.Length < 32 || sctp[4..8].Any(b => b != 0)));
+        if (silent || BinaryPrimitives.ReadUInt32LittleEndian(sctp.AsSpan(8)) != SctpReading.Crc(sctp))
+        {
+            return null;
+        }
+
+        return [.. sctp[2..4], .. sctp[..2], .. init ? sctp[16..20] : sctp[4..8], 0, 0, 0, 0, sctp[12] == 8 ? (byte)14 : (byte)6, init ? (byte)0 : (byte)1, 0, 4];
     }
 
     private static bool IsOwed4(byte[] ip, byte[] from, DropReason reason)

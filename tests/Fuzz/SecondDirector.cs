@@ -99,7 +99,7 @@ public sealed class SecondDirector
         FuzzService service = r.Service!;
         (int, string) key = (service.Slot, r.Client);
         FlowReading? flow = _flows.GetValueOrDefault(key);
-        if (flow != null && flow.IsLive(NowMs) && !((r.Flags & 6) == 2 && flow.IsOver))
+        if (flow != null && flow.IsLive(NowMs) && !flow.EndsBy(r.Flags))
         {
             Tally.FlowHits++;
         }
@@ -266,7 +266,7 @@ public sealed class SecondDirector
         }
 
         FuzzServer server = flow.Server;
-        return Refused(r, frame, server.MtuBytes) ?? ToServer(r, frame, ExpectedFrame.Translated(r, true, server.Address, server.Port), r.IsV6 ? 0x86DD : 0x0800, server, r.Bytes);
+        return Refused(r, frame, server.MtuBytes) ?? PartOfSctp(r, frame, flow) ?? ToServer(r, frame, ExpectedFrame.Translated(r, true, server.Address, server.Port), r.IsV6 ? 0x86DD : 0x0800, server, r.Bytes);
     }
 
     private Fate ErrorToServer(Reading r, byte[] frame, FuzzServer server, Fate found)
@@ -302,11 +302,20 @@ public sealed class SecondDirector
             return Settled(nameof(DropReason.IcmpBad), Trimmed(r, frame));
         }
 
+        if (PartOfSctp(r, frame, Flow!) is { } lost)
+        {
+            return lost;
+        }
+
         Tally.Replies++;
         Tally.ReplyBytes += r.Bytes;
         Tally.ForwardedBytes += r.Bytes;
         return new Fate("forward", DropReason.None, hop.Port, 0, 0, ExpectedFrame.Framed(frame, packet, r.IsV6 ? 0x86DD : 0x0800, Convert.FromHexString(hop.Mac), Mac(FuzzNetwork.PortMac), hop.Vlan));
     }
+
+    /// <summary>The first fragment of an SCTP packet whose ports change: its checksum is that of all fragments.</summary>
+    private static Fate? PartOfSctp(Reading r, byte[] frame, FlowReading flow) =>
+        r.Protocol == SctpReading.Protocol && r.Datagram != null && r.Kind is FrameKind.Request or FrameKind.Reply && flow.Server.Port != flow.Service.Port ? Settled(nameof(DropReason.FragmentSctp), Trimmed(r, frame)) : null;
 
     /// <summary>What a router does not pass on. The IP packet stays as it came; what the Ethernet had padded is off.</summary>
     private static Fate? Refused(Reading r, byte[] frame, int mtuBytes)

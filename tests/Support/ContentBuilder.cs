@@ -121,6 +121,7 @@ public sealed class ContentBuilder
         ServiceEntry service = Content.Services[entry.Service];
         ushort networkPort = (ushort)IPAddress.HostToNetworkOrder((short)port);
         entry.Method = ForwardingMethod.Nat;
+        entry.StateTable = ServerEntry.StateTableOf(entry.Method, service.Protocol);
         CollectionsMarshal.AsSpan(Content.Services)[entry.Service].TwoWay = 1;
         entry.Target = (uint)Content.Targets.Count;
         Content.Targets.Add(TargetEntry.Nat(service, hop.High, hop.Low, networkPort));
@@ -162,6 +163,7 @@ public sealed class ContentBuilder
         }
 
         entry.Method = ForwardingMethod.FullNat;
+        entry.StateTable = ServerEntry.StateTableOf(entry.Method, service.Protocol);
         entry.Target = (uint)Content.Targets.Count;
         Content.Targets.Add(TargetEntry.Nat(service, hop.High, hop.Low, (ushort)IPAddress.HostToNetworkOrder((short)port)));
         Content.Servers[server] = entry;
@@ -202,7 +204,7 @@ public sealed class ContentBuilder
         Content.Servers.Add(new ServerEntry
         {
             NextHop = (uint)NextHop(interfaceId, address), Service = (ushort)service, Vlan = egress.Vlan, Valid = 1, Port = (byte)egress.Port,
-            Weight = (ushort)weight, MtuBytes = egress.MtuBytes, Incarnation = 1,
+            Weight = (ushort)weight, MtuBytes = egress.MtuBytes, Incarnation = 1, StateTable = ServerEntry.StateTableOf(ForwardingMethod.DirectRouting, Content.Services[service].Protocol),
         });
         return Content.Servers.Count - 1;
     }

@@ -3,7 +3,7 @@ namespace Forwarder.Api;
 /// <summary>A flow.</summary>
 public sealed record ConnectionView
 {
-    /// <summary>"tcp" or "udp".</summary>
+    /// <summary>"tcp", "udp" or "sctp".</summary>
     public required string Protocol { get; init; }
 
     /// <summary>IPVS's names: SYN_RECV, ESTABLISHED, FIN_WAIT, CLOSE_WAIT, TIME_WAIT, CLOSE, UDP.</summary>

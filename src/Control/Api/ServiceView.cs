@@ -6,7 +6,7 @@ public sealed record ServiceView
     /// <summary>Id in paths: "tcp:172.16.58.1:80".</summary>
     public required string Id { get; init; }
 
-    /// <summary>"tcp" or "udp".</summary>
+    /// <summary>"tcp", "udp" or "sctp".</summary>
     public required string Protocol { get; init; }
 
     /// <summary>VIP.</summary>

@@ -23,4 +23,43 @@ public sealed record TimeoutSettings
 
     /// <summary>UDP.</summary>
     public int UdpS { get; set; } = 300;
+
+    /// <summary>SCTP, the client's first INIT seen (INIT1).</summary>
+    public int SctpInit1S { get; set; } = 4;
+
+    /// <summary>SCTP, another INIT of the client seen (INIT).</summary>
+    public int SctpInitS { get; set; } = 61;
+
+    /// <summary>SCTP, the server's INIT ACK seen (C-SENT).</summary>
+    public int SctpCookieSentS { get; set; } = 61;
+
+    /// <summary>SCTP, the client's COOKIE ECHO seen (C-REPLIED).</summary>
+    public int SctpCookieRepliedS { get; set; } = 61;
+
+    /// <summary>SCTP, the server's INIT seen (C-WAIT).</summary>
+    public int SctpCookieWaitS { get; set; } = 61;
+
+    /// <summary>SCTP, the client's INIT ACK seen after the server's INIT (COOKIE).</summary>
+    public int SctpCookieS { get; set; } = 61;
+
+    /// <summary>SCTP, the server's COOKIE ECHO seen (C-ECHOED).</summary>
+    public int SctpCookieEchoedS { get; set; } = 61;
+
+    /// <summary>SCTP, established (ESTABLISHED).</summary>
+    public int SctpEstablishedS { get; set; } = 900;
+
+    /// <summary>SCTP, the server's SHUTDOWN seen (S-SENT).</summary>
+    public int SctpShutdownSentS { get; set; } = 61;
+
+    /// <summary>SCTP, the client's SHUTDOWN seen (S-RECEIVED).</summary>
+    public int SctpShutdownReceivedS { get; set; } = 61;
+
+    /// <summary>SCTP, the server's SHUTDOWN ACK seen (S-ACK-SENT).</summary>
+    public int SctpShutdownAckSentS { get; set; } = 61;
+
+    /// <summary>SCTP, the client's INIT answered by ABORT (REJECTED).</summary>
+    public int SctpRejectedS { get; set; } = 4;
+
+    /// <summary>SCTP, shut down or aborted (CLOSED).</summary>
+    public int SctpClosedS { get; set; } = 61;
 }

@@ -3,7 +3,7 @@ namespace Forwarder.Api;
 /// <summary>A virtual service. Its id in paths is "tcp:172.16.58.1:80" or "tcp:[fd20::100]:80".</summary>
 public sealed record VirtualService
 {
-    /// <summary>"tcp" or "udp".</summary>
+    /// <summary>"tcp", "udp" or "sctp".</summary>
     public required string Protocol { get; init; }
 
     /// <summary>VIP, IPv4 or IPv6.</summary>

@@ -82,21 +82,22 @@ public static class Commands
         Option<int?> size = new("--maglev-table-size") { Description = "A prime from 251 to 655373" };
         Option<string?> pool = new("--source-pool") { Description = "Source pool of its FullNAT servers" };
         Option<bool?> sloppy = new("--sloppy-tcp") { Description = "true: any TCP packet opens a flow; false: a SYN alone" };
+        Option<bool?> sloppySctp = new("--sloppy-sctp") { Description = "true: any SCTP packet opens a flow; false: an INIT alone" };
         Option<bool?> noDestination = new("--expire-no-destination") { Description = "true: flows of a removed real server end; false: they are kept until their time-out" };
         Option<bool?> quiescent = new("--expire-quiescent") { Description = "true: flows of a real server of weight 0 end; false: they go on" };
-        Option<bool?> reject = new("--reject") { Description = "true: clients are told when there is no real server (TCP reset, ICMP port unreachable); false: no answer" };
+        Option<bool?> reject = new("--reject") { Description = "true: clients are told when there is no real server (TCP reset, SCTP ABORT, ICMP port unreachable); false: no answer" };
         Option<string?> timeouts = new("--timeouts") { Description = "Its own time-outs in seconds, for example tcpEstablishedS=60,udpS=10" };
         Command service = new("service", "Virtual services");
         service.Add(Show("list", "All virtual services", "v1/services", ServiceList));
         service.Add(Action("show", "One virtual service", (api, p) => Console.WriteLine(api.GetText(ServicePath(p.GetValue(id)!))), id));
-        service.Add(Action("add", "Add a virtual service", (api, p) => Change(api, p, HttpMethod.Post, "v1/services", ApiClient.Json(NewService(p.GetValue(id)!, p.GetValue(scheduler)!, p.GetValue(size), p.GetValue(pool), Flows(p), Timeouts(p.GetValue(timeouts))), ApiJson.Default.VirtualService)), id, scheduler, size, pool, sloppy, noDestination, quiescent, reject, timeouts));
-        service.Add(Action("edit", "Change a virtual service", (api, p) => Change(api, p, HttpMethod.Patch, ServicePath(p.GetValue(id)!), ApiClient.Json(new ServiceChange { Scheduler = p.GetValue(newScheduler), MaglevTableSize = p.GetValue(size), SourcePool = p.GetValue(pool), Flows = Flows(p), Timeouts = Timeouts(p.GetValue(timeouts)) }, ApiJson.Default.ServiceChange)), id, newScheduler, size, pool, sloppy, noDestination, quiescent, reject, timeouts));
+        service.Add(Action("add", "Add a virtual service", (api, p) => Change(api, p, HttpMethod.Post, "v1/services", ApiClient.Json(NewService(p.GetValue(id)!, p.GetValue(scheduler)!, p.GetValue(size), p.GetValue(pool), Flows(p), Timeouts(p.GetValue(timeouts))), ApiJson.Default.VirtualService)), id, scheduler, size, pool, sloppy, sloppySctp, noDestination, quiescent, reject, timeouts));
+        service.Add(Action("edit", "Change a virtual service", (api, p) => Change(api, p, HttpMethod.Patch, ServicePath(p.GetValue(id)!), ApiClient.Json(new ServiceChange { Scheduler = p.GetValue(newScheduler), MaglevTableSize = p.GetValue(size), SourcePool = p.GetValue(pool), Flows = Flows(p), Timeouts = Timeouts(p.GetValue(timeouts)) }, ApiJson.Default.ServiceChange)), id, newScheduler, size, pool, sloppy, sloppySctp, noDestination, quiescent, reject, timeouts));
         service.Add(Action("delete", "Remove a virtual service", (api, p) => Change(api, p, HttpMethod.Delete, ServicePath(p.GetValue(id)!), null), id));
         return service;
 
         FlowSettings? Flows(ParseResult p)
         {
-            FlowSettings flows = new() { SloppyTcp = p.GetValue(sloppy), ExpireNoDestination = p.GetValue(noDestination), ExpireQuiescent = p.GetValue(quiescent), Reject = p.GetValue(reject) };
+            FlowSettings flows = new() { SloppyTcp = p.GetValue(sloppy), SloppySctp = p.GetValue(sloppySctp), ExpireNoDestination = p.GetValue(noDestination), ExpireQuiescent = p.GetValue(quiescent), Reject = p.GetValue(reject) };
             return flows == new FlowSettings() ? null : flows;
         }
     }

@@ -47,9 +47,9 @@ public unsafe struct EngineState
     public ulong RemovalSequence;
     public uint RemovalAt;
     /// <summary>Idle time-out by set and <see cref="FlowState"/>, in ms.</summary>
-    public fixed uint TimeoutMs[Limits.FlowTimeoutsMax * FlowStates.StateCount];
-    /// <summary>Next state by direction, state and TCP flags, see <see cref="FlowStates.Fill"/>.</summary>
-    public fixed byte NextState[FlowStates.DirectionCount * FlowStates.TableSize];
+    public fixed uint TimeoutMs[Limits.FlowTimeoutsMax * FlowStates.NumberCount];
+    /// <summary>Next state by table, state and TCP flags or SCTP event, see <see cref="FlowStates.Fill"/>.</summary>
+    public fixed byte NextState[FlowStates.TableCount * FlowStates.TableSize];
     /// <summary>MTU of each port that has an interface.</summary>
     public fixed ushort PortMtuBytes[Limits.PortsMax];
     /// <summary>Last hops of clients by number, and flows that hold each, see <see cref="LastHops"/>.</summary>
@@ -102,7 +102,7 @@ public unsafe struct EngineState
         state->UsesHandOver = view.Header->TwoWayServers != 0 && state->WorkerCount > 1 ? 1u : 0;
         for (int set = 0; set < view.TimeoutsCount; set++)
         {
-            SetTimeouts(state->TimeoutMs + (set * FlowStates.StateCount), view.Timeouts[set]);
+            SetTimeouts(state->TimeoutMs + (set * FlowStates.NumberCount), view.Timeouts[set]);
         }
 
         for (int i = 0; i < view.InterfaceCount; i++)
@@ -113,13 +113,10 @@ public unsafe struct EngineState
 
     private static void SetTimeouts(uint* timeoutMs, in FlowTimeouts timeouts)
     {
-        timeoutMs[(int)FlowState.SynReceived] = timeouts.TcpSynReceivedMs;
-        timeoutMs[(int)FlowState.Established] = timeouts.TcpEstablishedMs;
-        timeoutMs[(int)FlowState.FinWait] = timeouts.TcpFinWaitMs;
-        timeoutMs[(int)FlowState.Close] = timeouts.TcpCloseMs;
-        timeoutMs[(int)FlowState.Udp] = timeouts.UdpMs;
-        timeoutMs[(int)FlowState.TimeWait] = timeouts.TcpTimeWaitMs;
-        timeoutMs[(int)FlowState.CloseWait] = timeouts.TcpCloseWaitMs;
+        for (int state = 0; state < FlowStates.NumberCount; state++)
+        {
+            timeoutMs[state] = timeouts.Of((FlowState)state);
+        }
     }
 
     /// <summary>Whether VIPs of a VRRP group are this director's now; those of no group (0) always are.</summary>
@@ -128,7 +125,7 @@ public unsafe struct EngineState
 
     /// <summary>Deadline of a flow that is in a state now. Rounded to <see cref="DeadlineGrainMs"/>, so that a busy flow is not written with every packet.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly uint DeadlineMs(uint timeouts, uint state) => (NowMs + TimeoutMs[(timeouts * FlowStates.StateCount) + state] + DeadlineGrainMs) & ~(DeadlineGrainMs - 1);
+    public readonly uint DeadlineMs(uint timeouts, uint state) => (NowMs + TimeoutMs[(timeouts * FlowStates.NumberCount) + state] + DeadlineGrainMs) & ~(DeadlineGrainMs - 1);
 
     /// <summary>Grain of a deadline in ms; a power of two. A flow lives up to this much longer than its time-out.</summary>
     public const uint DeadlineGrainMs = 256;

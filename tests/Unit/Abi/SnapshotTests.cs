@@ -56,7 +56,7 @@ public sealed class SnapshotTests
         { "member", SnapshotFault.Member }, { "maglev", SnapshotFault.Maglev }, { "service", SnapshotFault.Service }, { "nextHop", SnapshotFault.Server }, { "port", SnapshotFault.Interface },
         { "key", SnapshotFault.ServiceKey }, { "interface", SnapshotFault.NextHop }, { "macGroup", SnapshotFault.VirtualMac }, { "macPort", SnapshotFault.VirtualMac }, { "mac", SnapshotFault.VirtualMac },
         { "flags", SnapshotFault.Service }, { "noTimeouts", SnapshotFault.Size }, { "manyTimeouts", SnapshotFault.Size }, { "timeout0", SnapshotFault.Timeouts }, { "timeoutLong", SnapshotFault.Timeouts },
-        { "timeoutsOfService", SnapshotFault.Timeouts }, { "timeoutsOfServer", SnapshotFault.Timeouts }, { "quiescent", SnapshotFault.Server }, { "valid", SnapshotFault.Server },
+        { "timeoutsOfService", SnapshotFault.Timeouts }, { "timeoutsOfServer", SnapshotFault.Timeouts }, { "quiescent", SnapshotFault.Server }, { "stateTable", SnapshotFault.Server }, { "valid", SnapshotFault.Server },
     };
 
     /// <summary>A content that is wrong in itself, with a right checksum: what a faulty compiler could publish.</summary>
@@ -80,6 +80,7 @@ public sealed class SnapshotTests
             case "noTimeouts": content.Timeouts.Clear(); break;
             case "manyTimeouts": content.Timeouts.AddRange(Enumerable.Repeat(FlowTimeouts.Default, Limits.FlowTimeoutsMax)); break;
             case "timeout0": CollectionsMarshal.AsSpan(content.Timeouts)[0].TcpTimeWaitMs = 0; break;
+            case "stateTable": CollectionsMarshal.AsSpan(content.Servers)[1].StateTable = ServerEntry.StateTablesSctp; break;
             case "timeoutLong": CollectionsMarshal.AsSpan(content.Timeouts)[0].UdpMs = FlowTimeouts.MaxMs + 1; break;
             case "timeoutsOfService": CollectionsMarshal.AsSpan(content.Services)[1].Timeouts = 1; break;
             case "quiescent": CollectionsMarshal.AsSpan(content.Servers)[1].Valid = ServerEntry.Quiescent; break;   // with a weight

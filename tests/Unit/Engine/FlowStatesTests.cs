@@ -43,16 +43,16 @@ public sealed class FlowStatesTests
             Assert.Equal(FlowState.Udp, Next(direction, FlowState.Udp, (byte)flags));
         }
 
-        Assert.Equal(FlowState.Udp, FlowStates.First(Wire.Udp, 0));
+        Assert.Equal(FlowState.Udp, FlowStates.First(Wire.Udp, FlowStates.ClientAlone, 0));
     }
 
-    /// <summary>As IPVS counts (tcp_state_active_table; UDP is never active).</summary>
+    /// <summary>As IPVS counts (tcp_state_active_table; UDP is never active, SCTP when it is established).</summary>
     [Fact]
     public void ActiveIsWhatIpvsCountsAsActive() =>
-        Assert.Equal([FlowState.SynReceived, FlowState.Established], Enum.GetValues<FlowState>().Where(s => FlowStates.IsActive((uint)s)));
+        Assert.Equal([FlowState.SynReceived, FlowState.Established, FlowState.SctpEstablished], Enum.GetValues<FlowState>().Where(s => FlowStates.IsActive((uint)s)));
 
     [Fact]
-    public void EachStateHasItsPlaceInTheTables() => Assert.All(Enum.GetValues<FlowState>(), s => Assert.InRange((int)s, 0, FlowStates.StateCount - 1));
+    public void EachStateHasItsPlaceInTheTables() => Assert.All(Enum.GetValues<FlowState>(), s => Assert.InRange((int)s, 0, FlowStates.NumberCount - 1));
 
     private static void Live(string life, bool twoWay)
     {
@@ -62,7 +62,7 @@ public sealed class FlowStatesTests
             bool server = step[0].StartsWith("s:", StringComparison.Ordinal);
             foreach (byte flags in FlagsOf(step[0][(server ? 2 : 0)..]))
             {
-                FlowState next = state == FlowState.None ? FlowStates.First(Wire.Tcp, flags) : Next(server ? FlowStates.Server : twoWay ? FlowStates.Client : FlowStates.ClientAlone, state, flags);
+                FlowState next = state == FlowState.None ? FlowStates.First(Wire.Tcp, FlowStates.ClientAlone, flags) : Next(server ? FlowStates.Server : twoWay ? FlowStates.Client : FlowStates.ClientAlone, state, flags);
                 Assert.True((step[1] == "new" ? FlowState.None : Enum.Parse<FlowState>(step[1])) == next, $"{step[0]} ({flags:x2}) after {state}: {next}, not {step[1]}");
             }
 
@@ -82,7 +82,7 @@ public sealed class FlowStatesTests
 
     private static unsafe FlowState Next(int direction, FlowState state, byte flags)
     {
-        byte* table = stackalloc byte[FlowStates.DirectionCount * FlowStates.TableSize];
+        byte* table = stackalloc byte[FlowStates.TableCount * FlowStates.TableSize];
         FlowStates.Fill(table);
         return (FlowState)table[(direction * FlowStates.TableSize) + ((int)state * FlowStates.FlagCount) + (flags & FlowStates.FlagMask)];
     }

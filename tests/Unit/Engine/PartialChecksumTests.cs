@@ -64,6 +64,26 @@ public sealed unsafe class PartialChecksumTests
         }
     }
 
+    /// <summary>SCTP's field is 0 then: RFC 9260's checksum has no pseudo-header.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void An_SCTP_packet_without_checksum_gets_one(bool v6)
+    {
+        byte[] sctp = [0x9C, 0x40, 0, 80, 1, 2, 3, 4, 0, 0, 0, 0, 0, 3, 0, 17, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 0, 0, 0];
+        byte[] frame = Frames.Of(v6 ? Ip.V6("fd00::1", "fd00::2", Wire.Sctp, sctp) : Ip.V4("10.0.0.1", "10.0.0.2", Wire.Sctp, sctp), 2, 4);
+        Complete(frame);
+        int field = frame.Length - sctp.Length + Wire.SctpChecksumOffset;
+        fixed (byte* at = sctp)
+        {
+            Assert.Equal(Crc32c.Of(at, sctp.Length), BitConverter.ToUInt32(frame, field));
+        }
+
+        Unchanged(frame);
+        frame[field] ^= 1;
+        Unchanged(frame);
+    }
+
     [Fact]
     public void What_is_cut_off_stays()
     {

@@ -207,6 +207,36 @@ public sealed class RefusalTests : IDisposable
         Assert.Equal([reason, reason], _rig.Drops);
     }
 
+    /// <summary>RFC 9260 section 8.4; golden cases have the kinds of chunks. Not of a part, whose checksum cannot be right.</summary>
+    [Theory]
+    [InlineData(0, 2)]
+    [InlineData(1, 0)]
+    public void AnAssociationThatIsNotThereIsAborted(int cutBytes, int told)
+    {
+        byte[] sctp = [0x9C, 0x40, 0, 53, 9, 8, 7, 6, 0, 0, 0, 0, 3, 0, 0, 16, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0];
+        BinaryPrimitives.WriteUInt32LittleEndian(sctp.AsSpan(8), Crc(sctp));
+        byte[] abort = [0, 53, 0x9C, 0x40, 9, 8, 7, 6, 0, 0, 0, 0, 6, 1, 0, 4];
+        BinaryPrimitives.WriteUInt32LittleEndian(abort.AsSpan(8), Crc(abort));
+        const byte Options = 60;
+        byte[] headers = [Wire.Sctp, 0, 1, 4, 0, 0, 0, 0];
+        _rig.Refuse(Frames.Of(Ip.V4(Client, Vip, Wire.Sctp, sctp[..^cutBytes]), ContentBuilder.Mac(SlowPathRig.MacText), RouterMac), DropReason.NoService, 0);
+        _rig.Refuse(Frames.Of(Ip.V6(Client6, Vip6, Options, [.. headers, .. sctp[..^cutBytes]]), ContentBuilder.Mac(SlowPathRig.MacText), RouterMac), DropReason.NoServer, 0);
+        Assert.Equal(told, _rig.Sent.Count);
+        if (told != 0)
+        {
+            Assert.Equal(Ip.V4(Vip, Client, Wire.Sctp, abort, dontFragment: true), _rig.Sent[0].Frame[14..]);
+            Assert.Equal(Ip.V6(Vip6, Client6, Wire.Sctp, abort), _rig.Sent[1].Frame[14..]);
+        }
+    }
+
+    private static unsafe uint Crc(byte[] sctp)
+    {
+        fixed (byte* at = sctp)
+        {
+            return Crc32c.Of(at, sctp.Length);
+        }
+    }
+
     /// <summary>Accept_Mode false (RFC 9568 section 6.1) makes a VIP no host, but its services are there.</summary>
     [Theory]
     [InlineData(DropReason.NoService, 0)]

@@ -50,7 +50,7 @@ public sealed class IpvsadmListing(TextWriter output)
     {
         foreach (ServiceView service in services)
         {
-            string named = $"-{service.Protocol[0]} {service.Id[(service.Id.IndexOf(':', StringComparison.Ordinal) + 1)..]}";
+            string named = $"{(service.Protocol == "sctp" ? "--sctp-service" : $"-{service.Protocol[0]}")} {service.Id[(service.Id.IndexOf(':', StringComparison.Ordinal) + 1)..]}";
             output.WriteLine($"-A {named} -s {service.Scheduler}");
             foreach (RealServerView server in service.Servers)
             {

@@ -16,7 +16,7 @@ public sealed class IpvsadmOptions
         ["tun-type"] = TunType, ["tun-port"] = TunPort, ["tun-nocsum"] = TunNoChecksum, ["tun-csum"] = TunChecksum, ["tun-remcsum"] = TunRemoteChecksum,
     };
 
-    private const string Commands = "AEDCRSaedLZ5hv", TakeValue = "tufsrw6\u0001\u0002", Unsupported = "f67p0";
+    private const string Commands = "AEDCRSaedLZ5hv", TakeValue = "tufsrw6\u0001\u0002", Unsupported = "f7p0";
 
     // Options that have no letter, not even by mistake.
     private const char TunType = '\u0001', TunPort = '\u0002', TunNoChecksum = '\u0003', TunChecksum = '\u0004', TunRemoteChecksum = '\u0005';
@@ -24,7 +24,7 @@ public sealed class IpvsadmOptions
 
     private static readonly Dictionary<char, string> s_allowed = new()
     {
-        ['A'] = "tus", ['E'] = "tus", ['D'] = "tu", ['C'] = "", ['R'] = "", ['S'] = "n", ['a'] = "turgimbw" + TunOptions, ['e'] = "turgimbw" + TunOptions, ['d'] = "tur", ['Z'] = "tu", ['5'] = "", ['L'] = "tucn123489",
+        ['A'] = "tu6s", ['E'] = "tu6s", ['D'] = "tu6", ['C'] = "", ['R'] = "", ['S'] = "n", ['a'] = "tu6rgimbw" + TunOptions, ['e'] = "tu6rgimbw" + TunOptions, ['d'] = "tu6r", ['Z'] = "tu6", ['5'] = "", ['L'] = "tu6cn123489",
     };
 
     private readonly List<(char Option, string Shown)> _given = [];
@@ -32,7 +32,7 @@ public sealed class IpvsadmOptions
     /// <summary>Command: one of A E D C R S a e d L Z, 5 (--set), h, v.</summary>
     public char Command { get; private set; }
 
-    /// <summary>"tcp" or "udp", and the service's address and port.</summary>
+    /// <summary>"tcp", "udp" or "sctp", and the service's address and port.</summary>
     public string? Protocol { get; private set; }
     public IPEndPoint? Service { get; private set; }
 
@@ -97,7 +97,7 @@ public sealed class IpvsadmOptions
     {
         if (Unsupported.Contains(option, StringComparison.Ordinal))
         {
-            throw new CliException($"ipvsadm: {shown} is not available in this release of Forwarder; direct routing (-g), tunnel (-i), masquerading (-m) and FullNAT (-b) for tcp (-t) and udp (-u) services are.", CliException.Usage);
+            throw new CliException($"ipvsadm: {shown} is not available in this release of Forwarder; direct routing (-g), tunnel (-i), masquerading (-m) and FullNAT (-b) for tcp (-t), udp (-u) and sctp (--sctp-service) services are.", CliException.Usage);
         }
 
         if (Commands.Contains(option, StringComparison.Ordinal) && Command == 0)
@@ -124,7 +124,7 @@ public sealed class IpvsadmOptions
         _given.Add((option, shown));
         switch (option)
         {
-            case 't' or 'u': (Protocol, Service) = (option == 't' ? "tcp" : "udp", EndPoint(value!, shown)); break;
+            case 't' or 'u' or '6': (Protocol, Service) = (option switch { 't' => "tcp", 'u' => "udp", _ => "sctp" }, EndPoint(value!, shown)); break;
             case 'r': Server = EndPoint(value!, shown); break;
             case 's': Scheduler = value; break;
             case 'w': Weight = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int weight) ? weight : throw new CliException("illegal weight specified", CliException.Usage); break;
@@ -191,7 +191,7 @@ public sealed class IpvsadmOptions
         CheckTunnel();
         if ("AEDaed".Contains(Command, StringComparison.Ordinal) && Service == null)
         {
-            throw new CliException("No virtual service is specified: -t or -u address:port is needed.", CliException.Usage);
+            throw new CliException("No virtual service is specified: -t, -u or --sctp-service address:port is needed.", CliException.Usage);
         }
 
         if ("aed".Contains(Command, StringComparison.Ordinal) && Server == null)

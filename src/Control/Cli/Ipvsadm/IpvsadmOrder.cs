@@ -15,6 +15,8 @@ public static class IpvsadmOrder
     private static string Key(string address, string protocol, int port)
     {
         byte[] bytes = IPAddress.Parse(address).GetAddressBytes();
-        return $"{bytes.Length:D2} {protocol} {Convert.ToHexString(bytes)} {port:D5}";
+        return $"{bytes.Length:D2} {Number(protocol):D3} {Convert.ToHexString(bytes)} {port:D5}";
     }
+
+    private static int Number(string protocol) => protocol switch { "tcp" => 6, "udp" => 17, "sctp" => 132, _ => 0 };
 }

@@ -10,24 +10,26 @@ public sealed class ConnectionFilter
     /// <summary>As <see cref="ConnectionView.Server"/> says it of a flow whose server is gone, and as it is asked for.</summary>
     public const string RemovedServer = "(removed)", Removed = "removed";
 
-    private static readonly Dictionary<string, FlowState> s_states = new()
+    /// <summary>Names as IPVS has them; ESTABLISHED is one of TCP and of SCTP.</summary>
+    private static readonly Dictionary<FlowState, string> s_names = new()
     {
-        ["SYN_RECV"] = FlowState.SynReceived, ["ESTABLISHED"] = FlowState.Established, ["FIN_WAIT"] = FlowState.FinWait, ["CLOSE_WAIT"] = FlowState.CloseWait, ["TIME_WAIT"] = FlowState.TimeWait,
-        ["CLOSE"] = FlowState.Close, ["UDP"] = FlowState.Udp,
+        [FlowState.SynReceived] = "SYN_RECV", [FlowState.Established] = "ESTABLISHED", [FlowState.FinWait] = "FIN_WAIT", [FlowState.CloseWait] = "CLOSE_WAIT", [FlowState.TimeWait] = "TIME_WAIT",
+        [FlowState.Close] = "CLOSE", [FlowState.Udp] = "UDP",
+        [FlowState.SctpInit1] = "INIT1", [FlowState.SctpInit] = "INIT", [FlowState.SctpCookieSent] = "C-SENT", [FlowState.SctpCookieReplied] = "C-REPLIED", [FlowState.SctpCookieWait] = "C-WAIT",
+        [FlowState.SctpCookie] = "COOKIE", [FlowState.SctpCookieEchoed] = "C-ECHOED", [FlowState.SctpEstablished] = "ESTABLISHED", [FlowState.SctpShutdownSent] = "S-SENT",
+        [FlowState.SctpShutdownReceived] = "S-RECEIVED", [FlowState.SctpShutdownAckSent] = "S-ACK-SENT", [FlowState.SctpRejected] = "REJECTED", [FlowState.SctpClosed] = "CLOSED",
     };
-
-    private static readonly Dictionary<FlowState, string> s_names = s_states.ToDictionary(s => s.Value, s => s.Key);
 
     private ServiceKey? _service;
     private (IPAddress Address, int? Port)? _client, _server;
     private bool _removedServer;
-    private FlowState _state;
+    private string? _state;
 
     /// <summary>Whether it takes every flow.</summary>
-    public bool IsEmpty => _service == null && _client == null && _server == null && !_removedServer && _state == FlowState.None;
+    public bool IsEmpty => _service == null && _client == null && _server == null && !_removedServer && _state == null;
 
     /// <summary>Whether a flow's state matters.</summary>
-    public bool NamesState => _state != FlowState.None;
+    public bool NamesState => _state != null;
 
     /// <summary>Reads it from a query's parameters; null = any.</summary>
     /// <exception cref="ApiException">One of them is not what it should be.</exception>
@@ -36,16 +38,12 @@ public sealed class ConnectionFilter
         ConnectionFilter filter = new() { _removedServer = server == Removed };
         if (service != null)
         {
-            filter._service = ServiceKey.TryParse(service, out ServiceKey key) ? key : throw Bad("service", service, "tcp:172.16.58.1:80 or udp:[fd20::100]:53");
+            filter._service = ServiceKey.TryParse(service, out ServiceKey key) ? key : throw Bad("service", service, "tcp:172.16.58.1:80, udp:[fd20::100]:53 or sctp:172.16.58.1:3868");
         }
 
         filter._client = client == null ? null : EndPoint("client", client, "");
         filter._server = server == null || filter._removedServer ? null : EndPoint("server", server, $", or {Removed}");
-        if (state != null)
-        {
-            filter._state = s_states.TryGetValue(state, out FlowState known) ? known : throw Bad("state", state, string.Join(", ", s_states.Keys));
-        }
-
+        filter._state = state == null || s_names.ContainsValue(state) ? state : throw Bad("state", state, string.Join(", ", s_names.Values.Distinct()));
         return filter;
     }
 
@@ -54,7 +52,7 @@ public sealed class ConnectionFilter
 
     /// <summary>Whether a flow is meant; its server is null if that is gone.</summary>
     public bool Takes(ServiceKey service, IPEndPoint client, IPEndPoint? server, FlowState state) =>
-        (_service == null || _service == service) && (_state == FlowState.None || _state == state) && Is(_client, client)
+        (_service == null || _service == service) && (_state == null || _state == NameOf(state)) && Is(_client, client)
         && (_removedServer ? server == null : _server == null || (server != null && Is(_server, server)));
 
     private static bool Is((IPAddress Address, int? Port)? wanted, IPEndPoint end) =>

@@ -133,7 +133,7 @@ public sealed class Connections(SnapshotCompiler compiler, DataplaneSupervisor s
             {
                 IPEndPoint client = new(Address(flow), (ushort)IPAddress.NetworkToHostOrder((short)flow.ClientPort));
                 IPEndPoint? server = servers.TryGetValue((int)flow.Server, out IPEndPoint? used) && compiler.Servers.Incarnation((int)flow.Server) == flow.Incarnation ? used : null;
-                if (filter.Takes(key, client, server, flow.State))
+                if (filter.Takes(key, client, server, StateOf(flow, key)))
                 {
                     fit(ref flow, key, client, server);
                 }
@@ -143,10 +143,13 @@ public sealed class Connections(SnapshotCompiler compiler, DataplaneSupervisor s
         return query.NextCursor;
     }
 
+    /// <summary>The dataplane does not say which protocol's state it is.</summary>
+    private static FlowState StateOf(in FlowRecord flow, ServiceKey key) => key.Protocol == Protocols.Sctp ? flow.State | FlowState.Sctp : flow.State;
+
     private static ConnectionView View(FlowRecord flow, ServiceKey key, IPEndPoint client, IPEndPoint? server) => new()
     {
-        Protocol = key.Protocol == 6 ? "tcp" : "udp",
-        State = ConnectionFilter.NameOf(flow.State),
+        Protocol = Protocols.NameOf(key.Protocol),
+        State = ConnectionFilter.NameOf(StateOf(flow, key)),
         Client = client.ToString(),
         Virtual = new IPEndPoint(key.Address, key.Port).ToString(),
         Server = server?.ToString() ?? ConnectionFilter.RemovedServer,

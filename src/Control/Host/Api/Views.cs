@@ -162,7 +162,7 @@ public sealed class Views(DirectorState state, SnapshotCompiler compiler, Datapl
         RealServerView[] servers = [.. service.Servers.Select(s => Server(service.Key, s))];
         return new ServiceView
         {
-            Id = service.Key.ToString(), Protocol = service.Key.Protocol == 6 ? "tcp" : "udp", Address = service.Key.Address.ToString(), Port = service.Key.Port,
+            Id = service.Key.ToString(), Protocol = Protocols.NameOf(service.Key.Protocol), Address = service.Key.Address.ToString(), Port = service.Key.Port,
             Scheduler = service.Scheduler == Scheduler.Wlc ? "wlc" : "mh", MaglevTableSize = service.MaglevTableSize, SourcePool = service.SourcePool, Flows = service.Flows, Timeouts = service.Timeouts, Servers = servers,
             Traffic = new TrafficView
             {

@@ -93,7 +93,7 @@ public sealed class SnapshotCompiler
         foreach (ServiceModel service in model.Services)
         {
             FlowSettings flows = service.Flows?.Over(model.Flows) ?? model.Flows;
-            ServiceRules rules = new(FlagsOf(flows), flows.ExpireQuiescent == true, service.Timeouts == null ? ofDirector : SetOf(model.TimeoutsOf(service), timeouts, content));
+            ServiceRules rules = new(FlagsOf(flows, service.Key.Protocol), flows.ExpireQuiescent == true, service.Timeouts == null ? ofDirector : SetOf(model.TimeoutsOf(service), timeouts, content));
             AddService(service, _compiled[service], rules, governed.GetValueOrDefault(service.Key.Address), service.UsesSourcePool ? pools[(model.PoolOf(service)!.Name, _compiled[service].Entry.IpVersion)] : default, content);
         }
 
@@ -317,18 +317,18 @@ public sealed class SnapshotCompiler
             slot,
             entry,
             slots,
-            [.. service.Servers.Select((server, i) => CompileServer(server, (ushort)slot, Servers.Incarnation((int)slots[i])))],
+            [.. service.Servers.Select((server, i) => CompileServer(server, service.Key.Protocol, (ushort)slot, Servers.Incarnation((int)slots[i])))],
             [.. service.Servers.Where(s => s.Method != ForwardingMethod.DirectRouting).Select(s => Target(s, entry))],
             _tables.Use(new TableKey(service)));
     }
 
-    private ServerEntry CompileServer(ServerModel server, ushort service, byte incarnation)
+    private ServerEntry CompileServer(ServerModel server, byte protocol, ushort service, byte incarnation)
     {
         InterfaceModel by = _interfaces[server.Interface];
         return new ServerEntry
         {
             NextHop = (uint)_nextHops.SlotOf(server), Service = service, Vlan = by.Vlan, Valid = 1, Incarnation = incarnation, Port = (byte)by.Port, Method = server.Method,
-            Weight = (ushort)server.Weight, MtuBytes = (ushort)(by.MtuBytes - server.OuterBytes),
+            Weight = (ushort)server.Weight, MtuBytes = (ushort)(by.MtuBytes - server.OuterBytes), StateTable = ServerEntry.StateTableOf(server.Method, protocol),
         };
     }
 
@@ -374,8 +374,8 @@ public sealed class SnapshotCompiler
         return number;
     }
 
-    private static ServiceFlags FlagsOf(FlowSettings flows) =>
-        (flows.SloppyTcp == false ? ServiceFlags.SynOnly : ServiceFlags.None) | (flows.ExpireNoDestination == false ? ServiceFlags.KeepNoDestination : ServiceFlags.None)
+    private static ServiceFlags FlagsOf(FlowSettings flows, byte protocol) =>
+        ((protocol == Protocols.Sctp ? flows.SloppySctp : flows.SloppyTcp) == false ? ServiceFlags.SynOnly : ServiceFlags.None) | (flows.ExpireNoDestination == false ? ServiceFlags.KeepNoDestination : ServiceFlags.None)
         | (flows.Reject == false ? ServiceFlags.None : ServiceFlags.RejectNoServer);
 
     private static void AddServers(ServiceModel model, CompiledService service, ServiceRules rules, SnapshotContent content)

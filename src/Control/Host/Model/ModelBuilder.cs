@@ -82,12 +82,8 @@ public static class ModelBuilder
     /// <summary>Validates one service against the interfaces.</summary>
     public static ServiceModel Service(VirtualService service, IReadOnlyList<InterfaceModel> interfaces, string at)
     {
-        byte protocol = service.Protocol switch
-        {
-            "tcp" => 6,
-            "udp" => 17,
-            _ => throw ApiException.Invalid($"{at}/protocol", $"\"{service.Protocol}\" is not a protocol; allowed are tcp and udp."),
-        };
+        byte protocol = Protocols.Parse(service.Protocol);
+        Demand(protocol != 0, $"{at}/protocol", $"\"{service.Protocol}\" is not a protocol; allowed are {Protocols.Allowed}.");
         IPAddress vip = Address(service.Address, $"{at}/address", "VIP");
         Demand(service.Port is > 0 and <= ushort.MaxValue, $"{at}/port", $"Port {service.Port} is out of range; allowed are 1 to 65535.");
         Demand(!interfaces.Any(i => i.Addresses.Any(a => a.Address.Equals(vip))), $"{at}/address", $"{vip} is an own address of the director; a VIP must be another one.");
@@ -279,6 +275,19 @@ public static class ModelBuilder
         TcpTimeWaitMs = (uint)t.TcpTimeWaitS * 1_000,
         TcpCloseMs = (uint)t.TcpCloseS * 1_000,
         UdpMs = (uint)t.UdpS * 1_000,
+        SctpInit1Ms = (uint)t.SctpInit1S * 1_000,
+        SctpInitMs = (uint)t.SctpInitS * 1_000,
+        SctpCookieSentMs = (uint)t.SctpCookieSentS * 1_000,
+        SctpCookieRepliedMs = (uint)t.SctpCookieRepliedS * 1_000,
+        SctpCookieWaitMs = (uint)t.SctpCookieWaitS * 1_000,
+        SctpCookieMs = (uint)t.SctpCookieS * 1_000,
+        SctpCookieEchoedMs = (uint)t.SctpCookieEchoedS * 1_000,
+        SctpEstablishedMs = (uint)t.SctpEstablishedS * 1_000,
+        SctpShutdownSentMs = (uint)t.SctpShutdownSentS * 1_000,
+        SctpShutdownReceivedMs = (uint)t.SctpShutdownReceivedS * 1_000,
+        SctpShutdownAckSentMs = (uint)t.SctpShutdownAckSentS * 1_000,
+        SctpRejectedMs = (uint)t.SctpRejectedS * 1_000,
+        SctpClosedMs = (uint)t.SctpClosedS * 1_000,
     };
 
     /// <summary>Sets that the snapshot needs: the director's and those of services that have others.</summary>
@@ -290,7 +299,9 @@ public static class ModelBuilder
     }
 
     private static void CheckTimeouts(TimeoutSettings t, string at) => CheckTimeouts(
-        at, (t.TcpSynReceivedS, "tcpSynReceivedS"), (t.TcpEstablishedS, "tcpEstablishedS"), (t.TcpFinWaitS, "tcpFinWaitS"), (t.TcpCloseWaitS, "tcpCloseWaitS"), (t.TcpTimeWaitS, "tcpTimeWaitS"), (t.TcpCloseS, "tcpCloseS"), (t.UdpS, "udpS"));
+        at, (t.TcpSynReceivedS, "tcpSynReceivedS"), (t.TcpEstablishedS, "tcpEstablishedS"), (t.TcpFinWaitS, "tcpFinWaitS"), (t.TcpCloseWaitS, "tcpCloseWaitS"), (t.TcpTimeWaitS, "tcpTimeWaitS"), (t.TcpCloseS, "tcpCloseS"), (t.UdpS, "udpS"),
+        (t.SctpInit1S, "sctpInit1S"), (t.SctpInitS, "sctpInitS"), (t.SctpCookieSentS, "sctpCookieSentS"), (t.SctpCookieRepliedS, "sctpCookieRepliedS"), (t.SctpCookieWaitS, "sctpCookieWaitS"), (t.SctpCookieS, "sctpCookieS"), (t.SctpCookieEchoedS, "sctpCookieEchoedS"),
+        (t.SctpEstablishedS, "sctpEstablishedS"), (t.SctpShutdownSentS, "sctpShutdownSentS"), (t.SctpShutdownReceivedS, "sctpShutdownReceivedS"), (t.SctpShutdownAckSentS, "sctpShutdownAckSentS"), (t.SctpRejectedS, "sctpRejectedS"), (t.SctpClosedS, "sctpClosedS"));
 
     private static void CheckTimeouts(string at, params ReadOnlySpan<(int Seconds, string Name)> timeouts)
     {

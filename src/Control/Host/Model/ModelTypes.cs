@@ -15,18 +15,18 @@ public sealed record InterfaceModel(string Name, int Port, ushort Vlan, int MtuB
 /// <summary>What names a virtual service.</summary>
 public readonly record struct ServiceKey(byte Protocol, IPAddress Address, int Port)
 {
-    private const byte TcpProtocol = 6, UdpProtocol = 17;
-
     /// <summary>Reads an id as <see cref="ToString"/> writes it.</summary>
     public static bool TryParse(string id, out ServiceKey key)
     {
-        bool good = AddressText.TryParseEndPoint(id[(id.IndexOf(':', StringComparison.Ordinal) + 1)..], out IPEndPoint? endPoint);
-        key = good ? new ServiceKey(id.StartsWith("tcp:", StringComparison.Ordinal) ? TcpProtocol : UdpProtocol, endPoint!.Address, endPoint.Port) : default;
+        int colon = id.IndexOf(':', StringComparison.Ordinal);
+        byte protocol = Protocols.Parse(id.AsSpan(0, Math.Max(colon, 0)));
+        bool good = AddressText.TryParseEndPoint(id[(colon + 1)..], out IPEndPoint? endPoint) && protocol != 0;
+        key = good ? new ServiceKey(protocol, endPoint!.Address, endPoint.Port) : default;
         return good && key.ToString() == id;
     }
 
     /// <summary>Id in paths.</summary>
-    public override string ToString() => $"{(Protocol == TcpProtocol ? "tcp" : "udp")}:{new IPEndPoint(Address, Port)}";
+    public override string ToString() => $"{Protocols.NameOf(Protocol)}:{new IPEndPoint(Address, Port)}";
 }
 
 /// <summary>What names a real server of a virtual service.</summary>

@@ -18,9 +18,9 @@ public enum DropReason : byte
     IpLengthBad = 4,
     /// <summary>The port's hardware found the IPv4 header checksum wrong.</summary>
     Ipv4ChecksumBad = 5,
-    /// <summary>Fragment of another transport than TCP and UDP (a large echo request, say), addressed to a VIP.</summary>
+    /// <summary>Fragment of another transport than TCP, UDP and SCTP (a large echo request, say), addressed to a VIP.</summary>
     Fragment = 6,
-    /// <summary>TCP data offset below 20 bytes, UDP length wrong, or header cut off.</summary>
+    /// <summary>TCP data offset below 20 bytes, UDP length wrong, SCTP without a chunk, or header cut off.</summary>
     L4HeaderBad = 7,
     /// <summary>For a VIP, but no virtual service has this protocol and port.</summary>
     NoService = 8,
@@ -54,7 +54,7 @@ public enum DropReason : byte
     IcmpUnsupported = 22,
     /// <summary>Unicast frame for another MAC address (seen when the port is promiscuous), a packet for a VIP in a frame sent to all, or for anything but a VIP in one to a virtual MAC address.</summary>
     NotOurMac = 23,
-    /// <summary>Transport other than TCP and UDP, addressed to a VIP.</summary>
+    /// <summary>Transport other than TCP, UDP and SCTP, addressed to a VIP.</summary>
     ProtocolUnsupported = 24,
     /// <summary>IPv6 extension header chain that is malformed or longer than is followed.</summary>
     Ipv6ExtensionBad = 25,
@@ -80,7 +80,7 @@ public enum DropReason : byte
     NoSession = 35,
     /// <summary>Echo request, or another ICMP message for the VIP itself, of a VRRP group that takes no packets (acceptMode false).</summary>
     VipAcceptsNone = 36,
-    /// <summary>TCP packet without SYN that belongs to no flow, to a service whose flows only a SYN opens (sloppyTcp false).</summary>
+    /// <summary>TCP packet without SYN that belongs to no flow, to a service whose flows only a SYN opens (sloppyTcp false); SCTP packet without INIT likewise (sloppySctp false).</summary>
     NotSyn = 37,
     /// <summary>Of a flow whose real server was removed, in a service that keeps such flows (expireNoDestination false).</summary>
     NoDestination = 38,
@@ -94,4 +94,6 @@ public enum DropReason : byte
     FragmentScattered = 42,
     /// <summary>Fragment for a VIP or source address that came before the first one of its datagram, or whose first one was not passed on or is too long ago.</summary>
     FragmentUnknown = 43,
+    /// <summary>First fragment of an SCTP packet whose ports would be translated: its CRC32c is of all fragments, and must follow.</summary>
+    FragmentSctp = 44,
 }

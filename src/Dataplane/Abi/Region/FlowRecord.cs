@@ -18,7 +18,7 @@ public struct FlowRecord
     public ushort Service;
     /// <summary>Client's port, network byte order as it lies in memory.</summary>
     public ushort ClientPort;
-    /// <summary>State of the flow.</summary>
+    /// <summary>State of the flow; SCTP's less <see cref="FlowState.Sctp"/>.</summary>
     public FlowState State;
     /// <summary>4 or 6.</summary>
     public byte IpVersion;

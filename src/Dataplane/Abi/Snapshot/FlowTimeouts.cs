@@ -7,7 +7,7 @@ namespace Forwarder.Abi;
 public record struct FlowTimeouts
 {
     /// <summary>Size in bytes.</summary>
-    public const int SizeBytes = 32;
+    public const int SizeBytes = 80;
     /// <summary>Longest time-out: a day.</summary>
     public const uint MaxMs = 86_400_000;
     /// <summary>TCP, client's SYN seen.</summary>
@@ -24,8 +24,10 @@ public record struct FlowTimeouts
     public uint TcpTimeWaitMs;
     /// <summary>TCP, client's FIN seen, the server's not yet.</summary>
     public uint TcpCloseWaitMs;
-    /// <summary>Padding.</summary>
-    public uint Reserved;
+    /// <summary>SCTP, by the states of <see cref="FlowState"/>.</summary>
+    public uint SctpInit1Ms, SctpInitMs, SctpCookieSentMs, SctpCookieRepliedMs, SctpCookieWaitMs, SctpCookieMs, SctpCookieEchoedMs;
+    /// <inheritdoc cref="SctpInit1Ms"/>
+    public uint SctpEstablishedMs, SctpShutdownSentMs, SctpShutdownReceivedMs, SctpShutdownAckSentMs, SctpRejectedMs, SctpClosedMs;
 
     /// <summary>IPVS's defaults.</summary>
     public static FlowTimeouts Default => new()
@@ -37,10 +39,47 @@ public record struct FlowTimeouts
         UdpMs = 300_000,
         TcpTimeWaitMs = 120_000,
         TcpCloseWaitMs = 60_000,
+        SctpInit1Ms = 4_000,
+        SctpInitMs = 61_000,
+        SctpCookieSentMs = 61_000,
+        SctpCookieRepliedMs = 61_000,
+        SctpCookieWaitMs = 61_000,
+        SctpCookieMs = 61_000,
+        SctpCookieEchoedMs = 61_000,
+        SctpEstablishedMs = 900_000,
+        SctpShutdownSentMs = 61_000,
+        SctpShutdownReceivedMs = 61_000,
+        SctpShutdownAckSentMs = 61_000,
+        SctpRejectedMs = 4_000,
+        SctpClosedMs = 61_000,
     };
 
-    /// <summary>Whether each is in range.</summary>
-    public readonly bool AreGood => IsGood(TcpSynReceivedMs) && IsGood(TcpEstablishedMs) && IsGood(TcpFinWaitMs) && IsGood(TcpCloseMs) && IsGood(UdpMs) && IsGood(TcpTimeWaitMs) && IsGood(TcpCloseWaitMs);
+    /// <summary>The time-out of a state; 0 for what is none.</summary>
+    public readonly uint Of(FlowState state) => state switch
+    {
+        FlowState.SynReceived => TcpSynReceivedMs,
+        FlowState.Established => TcpEstablishedMs,
+        FlowState.FinWait => TcpFinWaitMs,
+        FlowState.Close => TcpCloseMs,
+        FlowState.Udp => UdpMs,
+        FlowState.TimeWait => TcpTimeWaitMs,
+        FlowState.CloseWait => TcpCloseWaitMs,
+        FlowState.SctpInit1 => SctpInit1Ms,
+        FlowState.SctpInit => SctpInitMs,
+        FlowState.SctpCookieSent => SctpCookieSentMs,
+        FlowState.SctpCookieReplied => SctpCookieRepliedMs,
+        FlowState.SctpCookieWait => SctpCookieWaitMs,
+        FlowState.SctpCookie => SctpCookieMs,
+        FlowState.SctpCookieEchoed => SctpCookieEchoedMs,
+        FlowState.SctpEstablished => SctpEstablishedMs,
+        FlowState.SctpShutdownSent => SctpShutdownSentMs,
+        FlowState.SctpShutdownReceived => SctpShutdownReceivedMs,
+        FlowState.SctpShutdownAckSent => SctpShutdownAckSentMs,
+        FlowState.SctpRejected => SctpRejectedMs,
+        FlowState.SctpClosed => SctpClosedMs,
+        _ => 0,
+    };
 
-    private static bool IsGood(uint timeoutMs) => timeoutMs is >= 1 and <= MaxMs;
+    /// <summary>Whether each is in range: all fields are time-outs.</summary>
+    public readonly bool AreGood => !MemoryMarshal.Cast<FlowTimeouts, uint>(new ReadOnlySpan<FlowTimeouts>(in this)).ContainsAnyExceptInRange(1u, MaxMs);
 }

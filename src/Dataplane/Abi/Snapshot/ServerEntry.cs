@@ -26,8 +26,6 @@ public struct ServerEntry
     public ForwardingMethod Method;
     /// <summary>Index of the egress port.</summary>
     public byte Port;
-    /// <summary>1 if the director sees what the server answers (NAT, FullNAT), else 0.</summary>
-    public readonly uint IsTwoWay => Method is ForwardingMethod.Nat or ForwardingMethod.FullNat ? 1u : 0u;
     /// <summary>Weight; 0 = no new flows.</summary>
     public ushort Weight;
     /// <summary>Largest IP packet that reaches the server, in bytes: MTU of the egress interface, less what a tunnel adds.</summary>
@@ -36,9 +34,19 @@ public struct ServerEntry
     public uint Target;
     /// <summary>Time-outs of its service, see <see cref="ServiceEntry.Timeouts"/>: here they cost no further line.</summary>
     public byte Timeouts;
-    /// <summary>Padding.</summary>
-    public byte Reserved;
+    /// <summary>Table of states that packets of clients go by: <see cref="StateTableOf"/>.</summary>
+    public byte StateTable;
     public ushort Reserved1;
     /// <summary>Padding.</summary>
     public ulong Reserved2;
+
+    /// <summary>Tables of states: of TCP and UDP where the client alone is heard, the client's and the server's where both are; then SCTP's.</summary>
+    public const byte StateTableAlone = 0, StateTableClient = 1, StateTableServer = 2, StateTablesSctp = 3;
+
+    /// <summary>The protocol number of SCTP.</summary>
+    private const byte Sctp = 132;
+
+    /// <summary>The table of a server with this method in a service of this protocol.</summary>
+    public static byte StateTableOf(ForwardingMethod method, byte protocol) =>
+        (byte)((method is ForwardingMethod.Nat or ForwardingMethod.FullNat ? StateTableClient : StateTableAlone) + (protocol == Sctp ? StateTablesSctp : 0));
 }

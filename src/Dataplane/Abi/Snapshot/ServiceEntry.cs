@@ -22,7 +22,7 @@ public struct ServiceEntry
     public byte Valid;
     /// <summary>Scheduler for new flows.</summary>
     public Scheduler Scheduler;
-    /// <summary>6 (TCP) or 17 (UDP).</summary>
+    /// <summary>6 (TCP), 17 (UDP) or 132 (SCTP).</summary>
     public byte Protocol;
     /// <summary>4 or 6.</summary>
     public byte IpVersion;

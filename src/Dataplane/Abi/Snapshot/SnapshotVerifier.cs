@@ -207,6 +207,10 @@ public static unsafe class SnapshotVerifier
         return SnapshotFault.None;
     }
 
+    /// <summary>Workers index their tables of states with it.</summary>
+    private static bool HasItsStateTable(in SnapshotView view, in ServerEntry server) =>
+        server.Service < view.ServiceCount && server.StateTable == ServerEntry.StateTableOf(server.Method, view.Services[server.Service].Protocol);
+
     private static SnapshotFault VerifyServers(in SnapshotView view, int portCount, out uint index)
     {
         index = 0;
@@ -215,7 +219,7 @@ public static unsafe class SnapshotVerifier
             index = (uint)i;
             ServerEntry server = view.Servers[i];
             if (server.NextHop >= (uint)Math.Max(view.NextHopCount, 1) || server.Service >= Math.Max(view.ServiceCount, 1) || server.Port >= portCount || server.Valid > ServerEntry.Quiescent || (server.Valid == ServerEntry.Quiescent && server.Weight != 0)
-                || server.Vlan > 4094 || server.Method > ForwardingMethod.FullNat
+                || server.Vlan > 4094 || server.Method > ForwardingMethod.FullNat || (server.Valid != 0 && !HasItsStateTable(view, server))
                 || server.Target >= (uint)Math.Max(view.TargetCount, 1) || (server.Valid != 0 && (server.Method != ForwardingMethod.DirectRouting) != (server.Target != 0)))
             {
                 return SnapshotFault.Server;

@@ -38,7 +38,7 @@ public unsafe struct Burst
     public fixed byte Reason[Max];
     /// <summary>Offset of the IP header.</summary>
     public fixed byte L3Offset[Max];
-    /// <summary>TCP flags, 0 for UDP.</summary>
+    /// <summary>TCP flags, 0 for UDP, a <see cref="SctpEvent"/>.</summary>
     public fixed byte TcpFlags[Max];
     /// <summary>See <see cref="PacketPath"/>: 4 or 6 for packets of clients.</summary>
     public fixed byte Path[Max];

@@ -4,8 +4,8 @@ using Forwarder.Abi;
 namespace Forwarder.Engine;
 
 /// <summary>
-/// Completes the TCP and UDP checksums that a Linux kernel leaves to its network interface (CHECKSUM_PARTIAL): on a virtual
-/// interface no hardware does it, and the field holds the folded sum of the pseudo-header. DPDK's drivers do not say which
+/// Completes the TCP, UDP and SCTP checksums that a Linux kernel leaves to its network interface (CHECKSUM_PARTIAL): on a virtual
+/// interface no hardware does it, and the field holds the folded sum of the pseudo-header, with SCTP 0. DPDK's drivers do not say which
 /// packets those are, so they are known by that value. One packet in 65,536 has it by chance; if its checksum was right, the same comes out.
 /// </summary>
 public static unsafe class PartialChecksums
@@ -76,6 +76,12 @@ public static unsafe class PartialChecksums
 
     private static void Transport(byte* l4, int bytes, byte protocol, ulong pseudoHeader)
     {
+        if (protocol == Wire.Sctp && bytes >= Wire.SctpHeaderBytes && *(uint*)(l4 + Wire.SctpChecksumOffset) == 0)
+        {
+            *(uint*)(l4 + Wire.SctpChecksumOffset) = Crc32c.Of(l4, bytes);
+            return;
+        }
+
         int offset = protocol == Wire.Tcp ? Wire.TcpChecksumOffset : Wire.UdpChecksumOffset;
         if (protocol is not (Wire.Tcp or Wire.Udp) || bytes < (protocol == Wire.Tcp ? Wire.TcpBytes : Wire.UdpBytes))
         {

@@ -16,10 +16,12 @@ public static class Wire
     public const int Ipv6FragmentBytes = 8;
     /// <summary>Bytes of the fixed TCP header (RFC 9293), of UDP (RFC 768).</summary>
     public const int TcpBytes = 20, UdpBytes = 8;
+    /// <summary>Bytes of SCTP's common header and of a chunk's (RFC 9260 section 3), of both, and where the CRC32c is.</summary>
+    public const int SctpHeaderBytes = 12, SctpChunkBytes = 4, SctpBytes = SctpHeaderBytes + SctpChunkBytes, SctpChecksumOffset = 8;
     /// <summary>Where their checksums are.</summary>
     public const int TcpChecksumOffset = 16, UdpChecksumOffset = 6;
     /// <summary>IP protocol numbers.</summary>
-    public const byte Icmp = 1, Tcp = 6, Udp = 17, Icmpv6 = 58;
+    public const byte Icmp = 1, Tcp = 6, Udp = 17, Icmpv6 = 58, Sctp = 132;
     /// <summary>IP protocol numbers of a packet in a packet: IPv4 (RFC 2003) and IPv6 (RFC 4213, RFC 2473).</summary>
     public const byte Ipv4InIp = 4, Ipv6InIp = 41, Gre = 47;
     /// <summary>IPv4 more-fragments flag and fragment offset, as loaded.</summary>
@@ -38,6 +40,9 @@ public static class Wire
     public const ulong MacMask = 0x0000_FFFF_FFFF_FFFF;
     /// <summary>The group bit of a MAC address (first byte lowest).</summary>
     public const ulong MacGroupBit = 1;
+
+    /// <summary>Whether a transport has ports, and flows of it are known.</summary>
+    public static bool HasPorts(byte protocol) => protocol is Tcp or Udp or Sctp;
 
     /// <summary>From network byte order as loaded to a number, and back.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -4,7 +4,7 @@ namespace Forwarder.Engine;
 
 /// <summary>
 /// Tells the sender of a packet that the director could not pass on. As a router: fragmentation needed (RFC 1191), packet too
-/// big (RFC 4443 section 3.2), time exceeded. As the VIP's host, where no service or no server takes it: TCP reset, else port
+/// big (RFC 4443 section 3.2), time exceeded. As the VIP's host, where no service or no server takes it: TCP reset, SCTP ABORT, else port
 /// unreachable. It goes back to the MAC address that the packet came from. An error for a packet to a VIP comes from the VIP,
 /// as in IPVS. Rate-limited as RFC 1812 section 4.3.2.8 and RFC 4443 section 2.4 (f) ask.
 /// </summary>
@@ -33,9 +33,10 @@ internal sealed unsafe class Refusals(ISlowPathHost host, SlowPathCounters* coun
         }
 
         bool isUnserved = reason is DropReason.NoServer or DropReason.NoService;
-        int tcpBytes = 0;
-        byte* tcp = isUnserved ? Tcp(ip, length - l3, out tcpBytes) : null;
-        if (tcp != null && !TcpReset.IsOwed(tcp))
+        int l4Bytes = 0;
+        byte protocol = 0;
+        byte* l4 = isUnserved ? Transport(ip, length - l3, out l4Bytes, out protocol) : null;
+        if (l4 != null && !(protocol == Wire.Tcp ? TcpReset.IsOwed(l4) : SctpAbort.IsOwed(l4, l4Bytes)))
         {
             return;
         }
@@ -53,9 +54,10 @@ internal sealed unsafe class Refusals(ISlowPathHost host, SlowPathCounters* coun
 
         new ReadOnlySpan<byte>(frame, l3).CopyTo(new Span<byte>(error, l3));
         EthernetHeader.SetMacs(error, *(ulong*)(frame + 6) & Wire.MacMask, portMac);
-        if (tcp != null)
+        if (l4 != null)
         {
-            Sent(packet, error, l3 + TcpReset.Make(error + l3, ip, tcp, tcpBytes), port, group);
+            int answer = protocol == Wire.Tcp ? TcpReset.Make(error + l3, ip, l4, l4Bytes) : SctpAbort.Make(error + l3, ip, l4);
+            Sent(packet, error, l3 + answer, port, group);
             return;
         }
 
@@ -70,11 +72,11 @@ internal sealed unsafe class Refusals(ISlowPathHost host, SlowPathCounters* coun
         host.Send(packet, frame, bytes, port, group);
     }
 
-    /// <summary>TCP header of a packet that the worker has found sound, or null if it is none.</summary>
-    private static byte* Tcp(byte* ip, int room, out int bytes)
+    /// <summary>TCP or SCTP header of a packet that the worker has found sound, or null if it has none.</summary>
+    private static byte* Transport(byte* ip, int room, out int bytes, out byte protocol)
     {
         bool v4 = (ip[0] >> 4) == 4;
-        byte protocol = ip[v4 ? 9 : 6];
+        protocol = ip[v4 ? 9 : 6];
         byte* l4 = ip + (v4 ? (ip[0] & 0xF) * 4 : Wire.Ipv6Bytes);
         uint left = v4 ? Wire.Swap(*(ushort*)(ip + 2)) - (uint)(l4 - ip) : Wire.Swap(*(ushort*)(ip + 4));
         if (!v4 && !Classify.SkipExtensions(ref l4, ref left, ref protocol, out _))
@@ -83,7 +85,8 @@ internal sealed unsafe class Refusals(ISlowPathHost host, SlowPathCounters* coun
         }
 
         bytes = (int)left;
-        return protocol == Wire.Tcp && bytes >= Wire.TcpBytes && (l4 - ip) + bytes <= room ? l4 : null;
+        int least = protocol switch { Wire.Tcp => Wire.TcpBytes, Wire.Sctp => Wire.SctpBytes, _ => int.MaxValue };
+        return bytes >= least && (l4 - ip) + bytes <= room ? l4 : null;
     }
 
     /// <summary>No error about an ICMP message, a fragment that is not the first, or to what is no host (RFC 1122 section 3.2.2); without DF nobody looks for the path's MTU.</summary>

@@ -156,6 +156,19 @@ public static unsafe class Classify
         Ports4(state, burst, i, ip, l4, protocol);
     }
 
+    /// <summary>SCTP, whole: the common header and a chunk's must be there.</summary>
+    private static void Sctp4(EngineState* state, Burst* burst, int i, byte* ip, byte* l4, uint l4Bytes)
+    {
+        if (l4Bytes < Wire.SctpBytes)
+        {
+            burst->Drop(i, DropReason.L4HeaderBad);
+            return;
+        }
+
+        Ports4(state, burst, i, ip, l4, Wire.Sctp);
+        burst->TcpFlags[i] = SctpEvent.Of(l4, l4Bytes);
+    }
+
     /// <summary>What has ports: a client's packet for a service, or anything else.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Ports4(EngineState* state, Burst* burst, int i, byte* ip, byte* l4, byte protocol)
@@ -192,6 +205,11 @@ public static unsafe class Classify
         {
             uint dataOffset = l4Bytes >= Wire.TcpBytes ? (uint)(l4[12] >> 4) * 4 : 0;
             return dataOffset >= Wire.TcpBytes && dataOffset <= l4Bytes;
+        }
+
+        if (protocol == Wire.Sctp)
+        {
+            return l4Bytes >= Wire.SctpBytes;
         }
 
         uint udpBytes = l4Bytes >= Wire.UdpBytes ? BinaryPrimitives.ReverseEndianness(*(ushort*)(l4 + 4)) : 0u;
@@ -235,14 +253,20 @@ public static unsafe class Classify
         return totalBytes < headerBytes || totalBytes > room ? DropReason.IpLengthBad : DropReason.Ipv4ChecksumBad;
     }
 
-    /// <summary>Fragments and transports other than TCP and UDP: for a VIP only ICMP goes on, to the slow path; what is not for a VIP goes to the host.</summary>
+    /// <summary>Fragments, SCTP and transports without ports: for a VIP of these only ICMP goes on, to the slow path; what is not for a VIP goes to the host.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Ipv4WithoutPorts(EngineState* state, Burst* burst, int i, byte* ip, uint headerBytes, uint totalBytes)
     {
         bool fragment = (*(ushort*)(ip + 6) & Wire.Ipv4FragmentMask) != 0, icmp = ip[9] == Wire.Icmp;
-        if (fragment && ip[9] is Wire.Tcp or Wire.Udp)
+        if (fragment && Wire.HasPorts(ip[9]))
         {
             ClassifyFragment.Ipv4(state, burst, i, ip, headerBytes, totalBytes);
+            return;
+        }
+
+        if (ip[9] == Wire.Sctp)
+        {
+            Sctp4(state, burst, i, ip, ip + headerBytes, totalBytes - headerBytes);
             return;
         }
 
@@ -334,13 +358,13 @@ public static unsafe class Classify
             return;
         }
 
-        if (fragment != null && (protocol is Wire.Tcp or Wire.Udp || IsExtension(protocol)))
+        if (fragment != null && (Wire.HasPorts(protocol) || IsExtension(protocol)))
         {
             ClassifyFragment.Ipv6(state, burst, i, ip, fragment, l4, payloadBytes, protocol);
             return;
         }
 
-        if (protocol != Wire.Tcp && protocol != Wire.Udp)
+        if (!Wire.HasPorts(protocol))
         {
             WithoutPorts(burst, i, state->View.IsForVirtual(ip, out _, out _), protocol == Wire.Icmpv6, fragment != null);
             return;
@@ -353,6 +377,10 @@ public static unsafe class Classify
         }
 
         Ports6(state, burst, i, ip, l4, protocol);
+        if (protocol == Wire.Sctp)
+        {
+            burst->TcpFlags[i] = SctpEvent.Of(l4, payloadBytes);
+        }
     }
 
     /// <summary>As <see cref="Ports4"/>.</summary>

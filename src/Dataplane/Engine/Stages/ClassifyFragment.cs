@@ -3,7 +3,7 @@ using Forwarder.Abi;
 namespace Forwarder.Engine;
 
 /// <summary>
-/// Classifies fragments of TCP and UDP. A first one has the ports: it goes the ordinary way and leaves an entry in the
+/// Classifies fragments of TCP, UDP and SCTP. A first one has the ports: it goes the ordinary way and leaves an entry in the
 /// fragment table. Later ones wait for <see cref="Fragments"/>, which comes after all other stages.
 /// </summary>
 internal static unsafe class ClassifyFragment
@@ -33,6 +33,7 @@ internal static unsafe class ClassifyFragment
 
         FragmentKey key = FragmentKey.Of4(ip);
         Classify.Ports4(state, burst, i, ip, l4, ip[9]);
+        SetSctpEvent(burst, i, l4, bytes, ip[9]);
         First(state, burst, i, key, bytes);
     }
 
@@ -58,6 +59,7 @@ internal static unsafe class ClassifyFragment
 
         FragmentKey key = FragmentKey.Of6(ip, identification);
         Classify.Ports6(state, burst, i, ip, l4, protocol);
+        SetSctpEvent(burst, i, l4, l4Bytes, protocol);
         First(state, burst, i, key, bytes);
     }
 
@@ -82,7 +84,20 @@ internal static unsafe class ClassifyFragment
             return headerBytes > bytes ? DropReason.FragmentTiny : headerBytes < Wire.TcpBytes ? DropReason.L4HeaderBad : DropReason.None;
         }
 
+        if (protocol == Wire.Sctp)
+        {
+            return bytes < Wire.SctpBytes ? DropReason.FragmentTiny : DropReason.None;
+        }
+
         return bytes < Wire.UdpBytes ? DropReason.FragmentTiny : Wire.Swap(*(ushort*)(l4 + 4)) < Wire.UdpBytes ? DropReason.L4HeaderBad : DropReason.None;
+    }
+
+    private static void SetSctpEvent(Burst* burst, int i, byte* l4, uint bytes, byte protocol)
+    {
+        if (protocol == Wire.Sctp)
+        {
+            burst->TcpFlags[i] = SctpEvent.Of(l4, bytes);
+        }
     }
 
     private static void First(EngineState* state, Burst* burst, int i, in FragmentKey key, uint bytes)

@@ -71,7 +71,7 @@ internal static unsafe class ClassifyKnown
 
         uint quotedHeaderBytes = (uint)(quoted[0] & 0xF) * 4;
         if ((quoted[0] >> 4) != 4 || quotedHeaderBytes < Wire.Ipv4Bytes || headerBytes + ErrorBytes + quotedHeaderBytes + QuotedL4Bytes > totalBytes
-            || quoted[9] is not (Wire.Tcp or Wire.Udp) || (Wire.Swap(*(ushort*)(quoted + 6)) & 0x1FFF) != 0)
+            || !Wire.HasPorts(quoted[9]) || (Wire.Swap(*(ushort*)(quoted + 6)) & 0x1FFF) != 0)
         {
             return false;
         }
@@ -110,7 +110,7 @@ internal static unsafe class ClassifyKnown
     public static bool Error6(EngineState* state, Burst* burst, int i, byte* ip, byte* icmp, uint icmpBytes)
     {
         byte* quoted = icmp + ErrorBytes, l4 = quoted + Wire.Ipv6Bytes;
-        if (icmpBytes < ErrorBytes + Wire.Ipv6Bytes + QuotedL4Bytes || icmp[0] is 0 or > ErrorMax6 || (quoted[0] >> 4) != 6 || quoted[6] is not (Wire.Tcp or Wire.Udp)
+        if (icmpBytes < ErrorBytes + Wire.Ipv6Bytes + QuotedL4Bytes || icmp[0] is 0 or > ErrorMax6 || (quoted[0] >> 4) != 6 || !Wire.HasPorts(quoted[6])
             || *(ulong*)(ip + 24) != *(ulong*)(quoted + 8) || *(ulong*)(ip + 32) != *(ulong*)(quoted + 16))
         {
             return false;

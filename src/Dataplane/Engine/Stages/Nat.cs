@@ -139,6 +139,11 @@ internal static unsafe class Nat
             return;
         }
 
+        if (protocol == Wire.Sctp)
+        {
+            return; // its checksum covers no addresses; the ports' part of it follows in Sctp
+        }
+
         ushort old = *(ushort*)(l4 + Wire.UdpChecksumOffset);
         if (old != 0) // 0 means none and stays (RFC 768)
         {

@@ -54,11 +54,10 @@ internal static unsafe class RewriteOther
             return;
         }
 
-        TargetEntry* target = state->View.Targets + server->Target;
         ServiceEntry* service = state->View.Services + server->Service;
-        bool done = server->Method == ForwardingMethod.Nat
-            ? ByNat(burst, i, target, service, toClient, error, ipBytes)
-            : ByFullNat(state, burst, i, target, service, toClient, error, ipBytes);
+        bool done = service->Protocol == Wire.Sctp && !error
+            ? Sctp(state, burst, i, server, toClient, ipBytes)
+            : ByMethod(state, burst, i, server, toClient, error, ipBytes);
         if (!done)
         {
             return;
@@ -72,6 +71,39 @@ internal static unsafe class RewriteOther
         {
             Send(state, burst, i, server, ipBytes);
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool ByMethod(EngineState* state, Burst* burst, int i, ServerEntry* server, bool toClient, bool error, uint ipBytes)
+    {
+        TargetEntry* target = state->View.Targets + server->Target;
+        ServiceEntry* service = state->View.Services + server->Service;
+        return server->Method == ForwardingMethod.Nat
+            ? ByNat(burst, i, target, service, toClient, error, ipBytes)
+            : ByFullNat(state, burst, i, target, service, toClient, error, ipBytes);
+    }
+
+    /// <summary>An SCTP packet: when its ports have changed, its CRC32c follows them.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool Sctp(EngineState* state, Burst* burst, int i, ServerEntry* server, bool toClient, uint ipBytes)
+    {
+        byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
+        byte* l4 = PacketPath.Version(burst->Path[i]) == 4 ? ip + ((ip[0] & 0xF) * 4) : ip + burst->L4Offset[i];
+        bool keepsPorts = server->Method == ForwardingMethod.Nat && state->View.Targets[server->Target].Port == state->View.Services[server->Service].Port;
+        if (!keepsPorts && ((burst->Fragments >> i) & 1) != 0)
+        {
+            burst->Drop(i, DropReason.FragmentSctp);
+            return false;
+        }
+
+        uint before = *(uint*)l4;
+        if (!ByMethod(state, burst, i, server, toClient, error: false, ipBytes))
+        {
+            return false;
+        }
+
+        *(uint*)(l4 + Wire.SctpChecksumOffset) ^= keepsPorts ? 0 : Crc32c.Change(before ^ *(uint*)l4, (int)ipBytes - (int)(l4 - ip));
+        return true;
     }
 
     private static bool ByNat(Burst* burst, int i, TargetEntry* target, ServiceEntry* service, bool toClient, bool error, uint ipBytes)

@@ -70,7 +70,7 @@ public static unsafe class Select
             return false;
         }
 
-        uint next = state->NextState[(entry->IsTwoWay * FlowStates.TableSize) + (flowState * FlowStates.FlagCount) + (flags & FlowStates.FlagMask)];
+        uint next = state->NextState[((uint)entry->StateTable * FlowStates.TableSize) + (flowState * FlowStates.FlagCount) + (flags & FlowStates.FlagMask)];
         if (next == (uint)FlowState.None)
         {
             return false; // the client uses the port again
@@ -80,7 +80,7 @@ public static unsafe class Select
         if (updated != old)
         {
             *value = updated;
-            if (next != flowState)
+            if ((next & FlowValue.StateMask) != flowState)
             {
                 FlowCounts.Change(state->Servers + server, flowState, next);
             }
@@ -112,10 +112,10 @@ public static unsafe class Select
         }
     }
 
-    /// <summary>Whether a flow has lost its server, and waits for its time-out, or for the server to come back. A SYN on the port of a closed flow does not wait.</summary>
+    /// <summary>Whether a flow has lost its server, and waits for its time-out, or for the server to come back. A SYN or INIT on the port of a closed flow does not wait.</summary>
     private static bool IsKept(EngineState* state, Burst* burst, int i, ulong value) =>
         (state->View.Services[burst->Service[i]].Flags & ServiceFlags.KeepNoDestination) != 0 && !HasServer(state, value) && !FlowValue.IsExpired(value, state->NowMs)
-        && state->NextState[(FlowValue.State(value) * FlowStates.FlagCount) + (uint)(burst->TcpFlags[i] & FlowStates.FlagMask)] != (byte)FlowState.None;
+        && state->NextState[(FlowStates.FirstTable(state->View.Services[burst->Service[i]].Protocol) * FlowStates.TableSize) + (FlowValue.State(value) * FlowStates.FlagCount) + (uint)(burst->TcpFlags[i] & FlowStates.FlagMask)] != (byte)FlowState.None;
 
     private static bool HasServer(EngineState* state, ulong value)
     {
@@ -233,7 +233,7 @@ public static unsafe class Select
 
         ServiceEntry* service = state->View.Services + burst->Service[i];
         // Without room nothing is known of the client's flows: their packets go by the Maglev table, as their SYN did.
-        if (hasRoom && (service->Flags & ServiceFlags.SynOnly) != 0 && service->Protocol == Wire.Tcp && (burst->TcpFlags[i] & (Wire.Syn | Wire.Rst)) != Wire.Syn)
+        if (hasRoom && (service->Flags & ServiceFlags.SynOnly) != 0 && !FlowStates.IsOpening(service->Protocol, burst->TcpFlags[i]))
         {
             burst->Drop(i, DropReason.NotSyn);
             return 0;
@@ -255,13 +255,13 @@ public static unsafe class Select
         }
 
         byte flags = burst->TcpFlags[i];
-        FlowState flowState = FlowStates.First(service->Protocol, flags);
+        FlowState flowState = FlowStates.First(service->Protocol, state->View.Servers[server].StateTable, flags);
         ServerCounters* serverCounters = state->Servers + server;
         serverCounters->Connections++;
         byte incarnation = state->View.Servers[server].Incarnation;
         FlowCounts.Enter(serverCounters, incarnation, (uint)flowState);
         counters.FlowsCreated++;
-        if (service->Protocol == Wire.Tcp && (flags & Wire.Syn) == 0)
+        if (service->Protocol == Wire.Sctp ? flags != SctpEvent.Init : service->Protocol == Wire.Tcp && (flags & Wire.Syn) == 0)
         {
             counters.FlowsMidstream++;
         }

@@ -70,7 +70,13 @@ internal static unsafe class SelectKnown
             return null;
         }
 
-        TargetEntry* target = state->View.Targets + state->View.Servers[FlowValue.Server(*value)].Target;
+        ServerEntry* server = state->View.Servers + FlowValue.Server(*value);
+        if (state->View.Services[server->Service].Protocol != (byte)(burst->Key[i] >> 32))
+        {
+            return null; // UDP and SCTP share local ports
+        }
+
+        TargetEntry* target = state->View.Targets + server->Target;
         bool same = target->Port == *(ushort*)serverPort && (v4
             ? *(uint*)address == (uint)target->AddressHigh
             : *(ulong*)address == target->AddressHigh && *(ulong*)(address + 8) == target->AddressLow);
@@ -175,9 +181,10 @@ internal static unsafe class SelectKnown
     private static void Advance(EngineState* state, ulong* value, uint server, uint flags)
     {
         uint flowState = FlowValue.State(*value);
-        uint next = state->NextState[(FlowStates.Server * FlowStates.TableSize) + (flowState * FlowStates.FlagCount) + (flags & FlowStates.FlagMask)];
+        uint table = FlowStates.Server - FlowStates.Client + (uint)state->View.Servers[server].StateTable; // the client's: both are heard
+        uint next = state->NextState[(table * FlowStates.TableSize) + (flowState * FlowStates.FlagCount) + (flags & FlowStates.FlagMask)];
         *value = FlowValue.With(*value, next, state->DeadlineMs(state->View.Servers[server].Timeouts, next));
-        if (next != flowState)
+        if ((next & FlowValue.StateMask) != flowState)
         {
             FlowCounts.Change(state->Servers + server, flowState, next);
         }

@@ -5,7 +5,7 @@ namespace Forwarder.Engine;
 
 /// <summary>
 /// What the flow table knows of a flow, in 64 bits: bits 0-11 last hop of the client (NAT), 4-31 deadline in ms (a
-/// multiple of 256, so that the two do not meet), 32-51 server slot, 52-59 the slot's incarnation, 60-63 <see cref="FlowState"/>.
+/// multiple of 256, so that the two do not meet), 32-51 server slot, 52-59 the slot's incarnation, 60-63 the low bits of <see cref="FlowState"/>.
 /// </summary>
 public static class FlowValue
 {
@@ -16,6 +16,9 @@ public static class FlowValue
 
     /// <summary>Bits of a server slot.</summary>
     public const uint ServerMask = (1 << 20) - 1;
+
+    /// <summary>Bits of a <see cref="FlowState"/> that a flow keeps.</summary>
+    public const uint StateMask = 0xF;
 
     /// <summary>Packs a value.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -42,7 +45,7 @@ public static class FlowValue
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static byte Incarnation(ulong value) => (byte)(value >> IncarnationShift);
 
-    /// <summary>State, as the number of a <see cref="FlowState"/>.</summary>
+    /// <summary>State: the number of a <see cref="FlowState"/>, less <see cref="FlowState.Sctp"/> with SCTP.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint State(ulong value) => (uint)(value >> StateShift);
 

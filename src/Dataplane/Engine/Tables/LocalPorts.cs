@@ -6,7 +6,7 @@ namespace Forwarder.Engine;
 /// <summary>
 /// Local ports of FullNAT: which flow has which port of which source address, both ways round. A worker has the ports that
 /// leave its index as remainder when divided by the number of workers, so that a reply's port names the worker. A port
-/// comes back at the end of the queue of free ones: it is used again as late as possible. TCP and UDP have a space each.
+/// comes back at the end of the queue of free ones: it is used again as late as possible. TCP has a space, UDP and SCTP share the other one.
 /// </summary>
 public unsafe struct LocalPorts
 {
