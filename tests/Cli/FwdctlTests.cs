@@ -6,26 +6,29 @@ public sealed class FwdctlTests(DirectorBed bed) : IClassFixture<DirectorBed>
     [Fact]
     public void ServicesAndServers()
     {
-        Outcome added = bed.Fwdctl("service add tcp:172.16.58.1:80 -s mh --maglev-table-size 251");
+        Outcome added = bed.Fwdctl("service add tcp:172.16.58.1:80 -s mh --maglev-table-size 251 --connections-max 500");
         Assert.Equal((0, ""), (added.ExitCode, added.Error));
         Assert.Matches(@"^Generation \d+: .*dataplane.*\n$", added.Output);   // stored: there is none to put it in force
         Assert.Equal(0, bed.Fwdctl("server add tcp:172.16.58.1:80 172.16.58.7 -w 2").ExitCode);
         Assert.Equal(0, bed.Fwdctl("server add tcp:172.16.58.1:80 172.16.58.8:80").ExitCode);
-        Assert.Equal(0, bed.Fwdctl("server edit tcp:172.16.58.1:80 172.16.58.8 --weight 0").ExitCode);
+        Assert.Equal(0, bed.Fwdctl("server edit tcp:172.16.58.1:80 172.16.58.8 --weight 0 --upper-threshold 100 --lower-threshold 60").ExitCode);
         Assert.Equal("""
-            SERVER          METHOD  WEIGHT  ACTIVE  INACTIVE  CONNECTIONS  PACKETS  NEIGHBOUR
-            172.16.58.7:80  dr      2       0       0         0            0        none
-            172.16.58.8:80  dr      0       0       0         0            0        none
+            SERVER          METHOD  WEIGHT  THRESHOLDS  ACTIVE  INACTIVE  CONNECTIONS  PACKETS  NEIGHBOUR
+            172.16.58.7:80  dr      2       -           0       0         0            0        none
+            172.16.58.8:80  dr      0       100 60      0       0         0            0        none
 
             """, bed.Fwdctl("server list tcp:172.16.58.1:80").Output);
         Assert.Equal("""
-            SERVICE             SCHEDULER  SERVERS  ACTIVE  INACTIVE  CONNECTIONS  PACKETS
-            tcp:172.16.58.1:80  mh         2        0       0         0            0
+            SERVICE             SCHEDULER  SERVERS  ACTIVE  INACTIVE  MAX  CONNECTIONS  PACKETS
+            tcp:172.16.58.1:80  mh         2        0       0         500  0            0
 
             """, bed.Fwdctl("service list").Output);
         Assert.StartsWith("{\n  \"generation\":", bed.Fwdctl("service list --json").Output, StringComparison.Ordinal);
         Refused("server add tcp:172.16.58.1:80 172.16.58.7", "172.16.58.7:80 exists already");
         Refused("server add tcp:172.16.58.1:80 172.16.58.9 -w 65536", "(/weight)");
+        Refused("server add tcp:172.16.58.1:80 172.16.58.9 --upper-threshold 5 --lower-threshold 6", "(/lowerThreshold)");
+        Refused("server add tcp:172.16.58.1:80 172.16.58.9 --upper-threshold -1", "(/upperThreshold)");
+        Refused("service edit tcp:172.16.58.1:80 --connections-max -1", "(/connectionsMax)");
         Refused("service add tcp:172.16.58.1:81 -s rr", "(/scheduler)");
         Refused("service add tcp:172.16.58.1:81 --maglev-table-size 252", "(/maglevTableSize)");
         Assert.Equal(0, bed.Fwdctl("service delete tcp:172.16.58.1:80").ExitCode);

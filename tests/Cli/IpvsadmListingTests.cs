@@ -25,6 +25,19 @@ public sealed class IpvsadmListingTests
 
         """, Printed(l => l.Services(s_services, IpvsadmOptions.Parse(["-L", "-n"]))));
 
+    /// <summary>Blanks at the ends of lines as ipvsadm prints them, too.</summary>
+    [Fact]
+    public void Thresholds()
+    {
+        ServiceView service = s_services[0] with { Servers = [s_services[0].Servers[0] with { UpperThreshold = 100, LowerThreshold = 60 }] };
+        string[] lines =
+        [
+            "IP Virtual Server version 1.2.1 (size=4096)", "Prot LocalAddress:Port            Uthreshold Lthreshold ActiveConn InActConn ", "  -> RemoteAddress:Port",
+            "TCP  172.16.58.1:80              ", "  -> 172.16.58.7:80               100        60         3          24608     ", "",
+        ];
+        Assert.Equal(string.Join('\n', lines), Printed(l => l.Services([service], IpvsadmOptions.Parse(["-L", "-n", "--thresholds"]))));
+    }
+
     [Fact]
     public void Stats() => Assert.Equal("""
         IP Virtual Server version 1.2.1 (size=4096)

@@ -36,7 +36,6 @@ public sealed class IpvsadmOptionsTests
     [Theory]
     [InlineData("-A -f 1", "-f is not available")]
     [InlineData("-A -t 172.16.58.1:80 -p 360", "-p is not available")]
-    [InlineData("-L --thresholds", "--thresholds is not available")]
     public void WhatIsNotAvailableIsNamed(string line, string message) => Refused(line, message);
 
     [Theory]
@@ -51,6 +50,10 @@ public sealed class IpvsadmOptionsTests
     [InlineData("-a -t 172.16.58.1:80 -r 1", "illegal address or port in -r 1")]
     [InlineData("-A -t 172.16.58.1:65536", "illegal address or port")]
     [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7 -w -1", "illegal weight")]
+    [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7 -x many", "illegal u_threshold")]
+    [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7 -x 2147483648", "illegal u_threshold")]
+    [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7 -x 5 -y -1", "illegal l_threshold")]
+    [InlineData("-A -t 172.16.58.1:80 -x 5", "Illegal option -x")]
     [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7 -g -i", "multiple packet-forwarding methods")]
     [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7 -i --tun-type vxlan", "illegal tunnel type vxlan: ipip, gue or gre")]
     [InlineData("-a -t 172.16.58.1:80 -r 172.16.58.7 -i --tun-type gue", "gue needs --tun-port")]

@@ -6,8 +6,8 @@ public sealed class IpvsadmTests : IAsyncLifetime, IDisposable
     private const string Saved = """
         -A -t 172.16.58.1:80 -s wlc
         -a -t 172.16.58.1:80 -r 172.16.58.7:80 -g -w 2
-        -a -t 172.16.58.1:80 -r 172.16.58.8:80 -g -w 1
-        -a -t 172.16.58.1:80 -r 172.16.58.10:80 -g -w 0
+        -a -t 172.16.58.1:80 -r 172.16.58.8:80 -g -w 1 -x 100
+        -a -t 172.16.58.1:80 -r 172.16.58.10:80 -g -w 0 -x 2147483647 -y 60
         -A -u 172.16.58.1:53 -s mh
         -a -u 172.16.58.1:53 -r 172.16.58.7:53 -i -w 1
         -a -u 172.16.58.1:53 -r 172.16.58.8:53 -i --tun-type gue --tun-port 6080 --tun-nocsum -w 1
@@ -44,6 +44,9 @@ public sealed class IpvsadmTests : IAsyncLifetime, IDisposable
 
             """, Done("-L -n"));
         Done("-d -t 172.16.58.1:80 -r 172.16.58.10");
+        Done("-e -t 172.16.58.1:80 -r 172.16.58.7 -g -w 2 --u-threshold 9 --l-threshold 4");
+        Assert.Contains("  -> 172.16.58.7:80               9          4          0          0         \n", Done("-L -n --thresholds"), StringComparison.Ordinal);
+        Done("-e -t 172.16.58.1:80 -r 172.16.58.7 -g -w 2"); // as ipvsadm does: thresholds that are not given are none
         Done("-E -t 172.16.58.1:80 -s mh");
         Assert.Equal("-A -t 172.16.58.1:80 -s mh\n-a -t 172.16.58.1:80 -r 172.16.58.7:80 -g -w 2\n", Done("-S -n"));
         Done("-D -t 172.16.58.1:80");

@@ -32,8 +32,10 @@ public sealed unsafe class FrameBench : IDisposable
     public void Set(bool owns, IEnumerable<uint> unknown, uint passedMs = 0)
     {
         Director.NowMs = _rig.State->NowMs += passedMs;
+        bool whole = passedMs % 512 == 0;
+        _rig.State->SweepMs -= whole ? FlowSweep.RoundMs : 0; // all of the table is owed
         FlowSweep.Run(_rig.State);
-        Director.Sweep();
+        Director.Sweep(whole);
         Director.Owns = owns;
         _rig.Leases[FuzzNetwork.Group] = owns ? ulong.MaxValue : 0;
         _unknown.Clear();
@@ -58,6 +60,7 @@ public sealed unsafe class FrameBench : IDisposable
     /// <summary>One turn. Returns the fates, the readings, and the first objection with its frame.</summary>
     public (Fate[] Fates, Reading[] Readings, string? Objection, int At) Turn(int port, IReadOnlyList<byte[]> frames)
     {
+        Director.Begin();
         Fate[] fates = _rig.Turn(port, frames);
         Reading[] readings = [.. frames.Select((f, i) => FrameRules.Read(f, port, _rig.ChecksumBad(i)))];
         int[] sent = new int[FuzzNetwork.PortCount];

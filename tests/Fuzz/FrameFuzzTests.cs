@@ -27,7 +27,7 @@ public sealed class FrameFuzzTests
             run.Require(objection == null, objection ?? "", at < 0 ? [] : frames[at]);
             for (int i = 0; i < frames.Length; i++)
             {
-                bool isTold = fates[i].Kind == "refuse" && fates[i].Reason is DropReason.NoServer or DropReason.NoService;
+                bool isTold = fates[i].Kind == "refuse" && fates[i].Reason is DropReason.NoServer or DropReason.NoService or DropReason.ServiceFull or DropReason.ServersFull;
                 string branch = $"{fates[i].Name}{(isTold ? " told" : "")}{(readings[i].IsToVirtualMac ? " virtual" : "")} {(readings[i].Kind == FrameKind.Settled ? "" : readings[i].Kind)}".TrimEnd();
                 seen[branch] = seen.GetValueOrDefault(branch) + 1;
                 collector.Offer(readings[i], port, frames[i], fates[i], bench.Flows[i], Conditions(bench, fates[i], i));
@@ -54,7 +54,7 @@ public sealed class FrameFuzzTests
         nameof(DropReason.Fragment), nameof(DropReason.L4HeaderBad), "NoService told", nameof(DropReason.NotOurMac), nameof(DropReason.ProtocolUnsupported),
         nameof(DropReason.Ipv6ExtensionBad), nameof(DropReason.MultiSegment), nameof(DropReason.TxFull), nameof(DropReason.PuntRingFull), nameof(DropReason.NeighbourUnresolved),
         "forward Request", "forward Reply", "forward ErrorToServer", "forward ErrorToClient", "wait Request", "wait ErrorToServer", "punt Reply", "punt ErrorToServer", "punt ErrorToClient",
-        "TooBig Request", "TooBig Reply", "TooBig ErrorToServer", "TtlExpired Request", "TtlExpired Reply", "TtlExpired ErrorToServer", "TtlExpired ErrorToClient", "NoServer Request", "NoServer told Request", "NoService told Reply", "NoService told virtual",
+        "TooBig Request", "TooBig Reply", "TooBig ErrorToServer", "TtlExpired Request", "TtlExpired Reply", "TtlExpired ErrorToServer", "TtlExpired ErrorToClient", "NoServer Request", "NoServer told Request", "ServiceFull told Request", "ServersFull told Request", "NoService told Reply", "NoService told virtual",
         nameof(DropReason.VipNotOwned), "VipNotOwned Request", "VipNotOwned Reply", "VipNotOwned ErrorToServer", "VipNotOwned ErrorToClient", "IcmpBad ErrorToServer", "IcmpBad ErrorToClient",
         nameof(DropReason.FragmentBad), nameof(DropReason.FragmentTiny), "FragmentOverlap LaterFragment", "FragmentOverlap Request", "FragmentScattered LaterFragment", "FragmentUnknown LaterFragment", "FragmentSctp Request", "FragmentSctp Reply",
         "forward LaterFragment", "wait LaterFragment", "punt LaterFragment", "VipNotOwned LaterFragment", "TtlExpired LaterFragment",

@@ -50,6 +50,13 @@ public static class FuzzNetwork
         Add("172.16.58.1", 3868, Wire.Sctp, Scheduler.Maglev, (Dr, Untagged, "172.16.58.7", 0, 1), (Tunnel, Tagged, "10.1.0.9", 0, 1), (Nat, Untagged, "172.16.58.7", 3868, 2), (Nat, Outside, "192.0.2.7", 3869, 2));
         Add("fd16::100", 3868, Wire.Sctp, Scheduler.Wlc, (Dr, Untagged, "fd16::7", 0, 1), (Nat, Untagged, "fd16::7", 3869, 2), (Nat, Untagged, "fd16::8", 3868, 1));
         Add("172.16.58.3", 3868, Wire.Sctp, Scheduler.Maglev, (Dr, Untagged, "172.16.58.7", 0, 0));
+        Limit(0, 1, upper: 6, lower: 0);
+        Limit(0, 7, upper: 3, lower: 3);
+        Limit(1, 0, upper: 5, lower: 2);
+        Limit(1, 1, upper: 2, lower: 0);
+        Limit(2, 0, upper: 4, lower: 1);
+        Limit(4, max: 3);
+        Limit(5, 0, upper: 2, lower: 1);
         s_builder.Content.RejectsNoService = true;
         Services = s_services;
         s_builder.Govern(Group).VirtualMac(Group, Vrid, port: VirtualMacPort).VirtualMac(Group, TaggedVrid, port: VirtualMacPort, vlan: VirtualMacVlan);
@@ -118,6 +125,19 @@ public static class FuzzNetwork
         bool rejects = port != SilentPort;
         CollectionsMarshal.AsSpan(s_builder.Content.Services)[slot].Flags = rejects ? ServiceFlags.RejectNoServer : ServiceFlags.None;
         s_services.Add(new FuzzService(slot, Bytes(vip), port, protocol, scheduler, [.. added], rejects));
+    }
+
+    private static void Limit(int service, int server, int upper, int lower)
+    {
+        FuzzServer limited = s_services[service].Servers[server];
+        limited.Thresholds = (upper, lower);
+        CollectionsMarshal.AsSpan(s_builder.Content.Servers)[limited.Slot].SetThresholds((uint)upper, (uint)lower);
+    }
+
+    private static void Limit(int service, int max)
+    {
+        s_services[service].ConnectionsMax = max;
+        CollectionsMarshal.AsSpan(s_builder.Content.Services)[s_services[service].Slot].ConnectionsMax = (uint)max;
     }
 
     private static byte[] Bytes(string address) => IPAddress.Parse(address).GetAddressBytes();

@@ -7,4 +7,7 @@ public sealed record FuzzServer(int Slot, ForwardingMethod Method, byte[] Addres
 {
     /// <summary>Kind of tunnel: "ipip", "gue" or "gre", with a checksum or without.</summary>
     public (string Kind, bool Summed) Tunnel { get; init; } = ("ipip", false);
+
+    /// <summary>Thresholds of connections, 0 = not set.</summary>
+    public (int Upper, int Lower) Thresholds { get; set; }
 }

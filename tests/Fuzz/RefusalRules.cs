@@ -11,7 +11,7 @@ public static class RefusalRules
 {
     /// <summary>The frame of the error or reset, or null if none may be sent.</summary>
     /// <param name="frame">What is refused; it has been read as a packet of a service, or to a VIP.</param>
-    /// <param name="reason">TooBig, TtlExpired, NoServer or NoService.</param>
+    /// <param name="reason">TooBig, TtlExpired, NoServer, NoService, ServiceFull or ServersFull.</param>
     /// <param name="mtuBytes">With TooBig.</param>
     /// <param name="own4">The ingress interface's address, if it has one.</param>
     /// <param name="portMac">MAC address of the ingress port.</param>
@@ -28,7 +28,7 @@ public static class RefusalRules
         }
 
         (int next, int at) = Transport(ip, v6);
-        bool isReset = next is 6 or 132 && reason is DropReason.NoServer or DropReason.NoService;
+        bool isReset = next is 6 or 132 && reason is DropReason.NoServer or DropReason.NoService or DropReason.ServiceFull or DropReason.ServersFull;
         byte[] l4 = isReset ? ip[at..(v6 ? 40 + Word(ip, 4) : Word(ip, 2))] : [];
         byte[]? payload = !isReset ? Error(ip, v6, reason, mtuBytes) : next == 6 ? Reset(l4) : Abort(l4);
         if (payload == null)

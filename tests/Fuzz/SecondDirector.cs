@@ -17,6 +17,9 @@ public sealed class SecondDirector
     private readonly Dictionary<(int Service, string Client), int> _sourcePorts = [];
     private readonly Dictionary<string, DatagramReading> _datagrams = [];
     private readonly Queue<int> _tunnelIds = new();
+    private readonly ConnectionReading _connections;
+
+    public SecondDirector() => _connections = new ConnectionReading(_flows);
 
     /// <summary>The clock in ms: a multiple of 256.</summary>
     public uint NowMs { get; set; }
@@ -65,12 +68,21 @@ public sealed class SecondDirector
         return same ? null : $"{Text(found)} where {Text(expected)} is right";
     }
 
-    /// <summary>Forgets flows that have ended.</summary>
-    public void Sweep()
+    /// <summary>A turn begins.</summary>
+    public void Begin() => _connections.Look();
+
+    /// <summary>Forgets flows that have ended. Whether the engine has, too, or maybe not yet.</summary>
+    public void Sweep(bool whole)
     {
         foreach ((int, string) ended in _flows.Where(f => !f.Value.IsLive(NowMs)).Select(f => f.Key).ToArray())
         {
+            _connections.End(ended);
             _flows.Remove(ended);
+        }
+
+        if (whole)
+        {
+            _connections.Swept();
         }
 
         foreach (string ended in _datagrams.Where(d => d.Value.DeadlineMs <= NowMs).Select(d => d.Key).ToArray())
@@ -105,19 +117,24 @@ public sealed class SecondDirector
         }
         else
         {
-            FuzzServer? server = service.Servers.FirstOrDefault(s => s.Weight > 0 && s.Slot == found.Server);
-            if (!service.Servers.Any(s => s.Weight > 0))
+            _flows.Remove(key);
+            _connections.Replace(key);
+            if (Unserved(service, found) is { } reason)
             {
-                _flows.Remove(key);
-                return Unserved(DropReason.NoServer, service.Rejects, frame);
+                return Unserved(reason, service.Rejects, frame);
             }
 
-            if (server == null || (service.Scheduler == Scheduler.Maglev && _byMaglev.TryGetValue(key, out int before) && before != server.Slot))
+            FuzzServer? server = service.Servers.FirstOrDefault(s => s.Weight > 0 && s.Slot == found.Server && !_connections.IsFull(s).Surely);
+            if (server == null || (service.Scheduler == Scheduler.Maglev && _byMaglev.TryGetValue(key, out int before) && before != server.Slot && !_connections.IsFull(service.Servers.Single(s => s.Slot == before)).Perhaps))
             {
-                return new Fate("forward", DropReason.None, 0, 0, 0, []); // to a server of the service, and no other than before
+                return new Fate("forward", DropReason.None, 0, 0, 0, []); // to a server of the service, and no other than before unless that is full
             }
 
-            _byMaglev[key] = server.Slot;
+            if (!service.Servers.Any(s => _connections.IsFull(s).Perhaps))
+            {
+                _byMaglev[key] = server.Slot;
+            }
+
             Tally.FlowsCreated++;
             flow = _flows[key] = new FlowReading { Server = server, Service = service, Opener = (port, frame) };
         }
@@ -130,6 +147,17 @@ public sealed class SecondDirector
             ForwardingMethod.Tunnel => Tunnel(r, frame, flow.Server, found),
             _ => NatRequest(r, frame, port, flow, found),
         };
+    }
+
+    /// <summary>Why a new flow gets no server, or null.</summary>
+    private DropReason? Unserved(FuzzService service, Fate found)
+    {
+        FuzzServer[] takers = [.. service.Servers.Where(s => s.Weight > 0)];
+        (bool surely, bool perhaps) = _connections.IsFull(service);
+        return takers.Length == 0 ? DropReason.NoServer
+            : surely || (perhaps && found.Reason == DropReason.ServiceFull) ? DropReason.ServiceFull
+            : takers.All(s => _connections.IsFull(s).Surely) || (found.Reason == DropReason.ServersFull && takers.All(s => _connections.IsFull(s).Perhaps)) ? DropReason.ServersFull
+            : null;
     }
 
     private DatagramReading? Datagram(Reading r) => _datagrams.TryGetValue(r.Datagram!, out DatagramReading? datagram) && (int)(datagram.DeadlineMs - NowMs) > 0 ? datagram : null;

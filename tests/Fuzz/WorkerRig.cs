@@ -23,6 +23,7 @@ public sealed unsafe class WorkerRig : IDisposable
     private readonly Region _region = Region.CreatePrivate(new RegionLayout(1, 16 << 20));
     private readonly SnapshotPublisher _publisher;
     private readonly SnapshotGate _gate;
+    private readonly ConnectionSums _sums;
     private readonly WorkerContext* _worker;
     private readonly byte* _mbufs;
     private readonly Fate?[] _fates = new Fate?[Limits.BurstMax];
@@ -33,6 +34,7 @@ public sealed unsafe class WorkerRig : IDisposable
     {
         _publisher = new SnapshotPublisher(_region);
         _gate = new SnapshotGate(_region);
+        _sums = new ConnectionSums(_region);
         _worker = (WorkerContext*)Zeroed(sizeof(WorkerContext));
         _mbufs = (byte*)Zeroed(MbufBytes * Limits.BurstMax);
         _worker->Engine.Flows4 = FlowTable4.Create(Zeroed(FlowTable4.MeasureBytes(Flows)), Flows);
@@ -52,12 +54,15 @@ public sealed unsafe class WorkerRig : IDisposable
         _worker->FreeBulk = &Free;
         EngineState.Initialize(&_worker->Engine, (ulong*)(_region.Start + RegionLayout.NeighboursOffset), (ulong*)(_region.Start + RegionLayout.LeasesOffset),
             (WorkerBlock*)Unsafe.AsPointer(ref _region.Worker(0)), (ServerCounters*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(_region.ServerCounters(0))),
-            (SourceCounters*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(_region.SourceCounters(0))), [mac, mac]);
+            (SourceCounters*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(_region.SourceCounters(0))),
+            (ServiceCounters*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(_region.ServiceCounters(0))), (uint*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(_region.OtherConnections(0))), [mac, mac]);
         State->NowMs = State->SweepMs = 1_024_000;
-        if (!_publisher.TryPublish(content, out _) || !_gate.TryAccept(out _))
+        if (!_publisher.TryPublish(content, out _) || !_gate.TryAccept(out SnapshotView view))
         {
             throw new InvalidOperationException($"Snapshot refused: {(SnapshotFault)_region.Header.RejectedFault}, entry {_region.Header.RejectedIndex}.");
         }
+
+        _sums.SetSnapshot(view);
     }
 
     /// <summary>What the stages work on.</summary>
@@ -137,6 +142,7 @@ public sealed unsafe class WorkerRig : IDisposable
         _worker->TurnsSinceClock = _worker->IdleTurns = 0; // the clock is the test's
         Array.Clear(_fates);
         t_current = this;
+        _sums.Run();
         Worker.RunOnce(_worker);
         Housekeeping();
         if (_fault != null || _fates.Take(placed).Any(f => f == null))

@@ -18,6 +18,7 @@ public sealed unsafe class EngineRig : IDisposable
     private void* _ports;
     private readonly SnapshotPublisher _publisher;
     private readonly SnapshotGate _gate;
+    private readonly ConnectionSums _sums;
 
     /// <summary>A rig with ports of these MAC addresses (first byte lowest) and flow tables for so many flows.</summary>
     public EngineRig(int flows = 1024, params ulong[] portMacs)
@@ -25,6 +26,7 @@ public sealed unsafe class EngineRig : IDisposable
         Region = Region.CreatePrivate(new RegionLayout(1, 16 << 20));
         _publisher = new SnapshotPublisher(Region);
         _gate = new SnapshotGate(Region);
+        _sums = new ConnectionSums(Region);
         _state = NativeMemory.AlignedAlloc((nuint)sizeof(EngineState), 64);
         _burst = NativeMemory.AlignedAlloc((nuint)sizeof(Burst), 64);
         _frames = NativeMemory.AlignedAlloc(FrameBytes * Limits.BurstMax, 64);
@@ -42,8 +44,10 @@ public sealed unsafe class EngineRig : IDisposable
         fixed (WorkerBlock* block = &Region.Worker(0))
         fixed (ServerCounters* servers = Region.ServerCounters(0))
         fixed (SourceCounters* sources = Region.SourceCounters(0))
+        fixed (ServiceCounters* services = Region.ServiceCounters(0))
+        fixed (uint* others = Region.OtherConnections(0))
         {
-            EngineState.Initialize(State, neighbours, leases, block, servers, sources, portMacs.Length == 0 ? [ContentBuilder.Mac("02:00:00:00:00:01")] : portMacs);
+            EngineState.Initialize(State, neighbours, leases, block, servers, sources, services, others, portMacs.Length == 0 ? [ContentBuilder.Mac("02:00:00:00:00:01")] : portMacs);
         }
 
         BeWorker(0, 1);
@@ -82,6 +86,7 @@ public sealed unsafe class EngineRig : IDisposable
         }
 
         State->Block->SeenGeneration = view.Generation;
+        _sums.SetSnapshot(view);
         EngineState.UseSnapshot(State, view);
     }
 
@@ -116,9 +121,10 @@ public sealed unsafe class EngineRig : IDisposable
         Run();
     }
 
-    /// <summary>Runs the burst as it is.</summary>
+    /// <summary>Runs the burst as it is, a millisecond after the one before: housekeeping has summed connections up.</summary>
     public void Run()
     {
+        _sums.Run();
         Classify.Run(State, Burst);
         Select.Run(State, Burst);
         Rewrite.Run(State, Burst);

@@ -12,6 +12,12 @@ public sealed record RealServer
     /// <summary>Weight 0 to 65,535; 0 = no new flows.</summary>
     public int Weight { get; set; } = 1;
 
+    /// <summary>Connections at which it gets no new ones; null or 0 = no limit. ipvsadm's --u-threshold.</summary>
+    public int? UpperThreshold { get; set; }
+
+    /// <summary>It gets new ones again with fewer than these; null or 0 = three quarters of <see cref="UpperThreshold"/>. ipvsadm's --l-threshold.</summary>
+    public int? LowerThreshold { get; set; }
+
     /// <summary>Forwarding method: "dr" (direct routing), "tunnel", "nat" (masquerading) or "fullnat".</summary>
     public string Method { get; set; } = "dr";
 

@@ -15,6 +15,15 @@ public sealed record RealServerView
     /// <summary>Weight.</summary>
     public int Weight { get; set; }
 
+    /// <summary>Connections at which it gets no new ones, and below which it gets them again, as they were set; 0 = not set.</summary>
+    public int UpperThreshold { get; set; }
+
+    /// <inheritdoc cref="UpperThreshold"/>
+    public int LowerThreshold { get; set; }
+
+    /// <summary>Whether it has reached the upper threshold, and not yet fallen below the lower one.</summary>
+    public bool Overloaded { get; set; }
+
     /// <summary>Forwarding method: "dr", "tunnel", "nat" or "fullnat".</summary>
     public required string Method { get; init; }
 

@@ -9,6 +9,9 @@ public sealed record ServiceChange
     /// <summary>A prime from 251 to 655,373.</summary>
     public int? MaglevTableSize { get; set; }
 
+    /// <summary>Connections at which it takes no new ones; 0 = no limit.</summary>
+    public int? ConnectionsMax { get; set; }
+
     /// <summary>Name of a pool of source addresses.</summary>
     public string? SourcePool { get; set; }
 

@@ -21,6 +21,15 @@ public sealed record ServiceView
     /// <summary>Entries of its Maglev table.</summary>
     public int MaglevTableSize { get; set; }
 
+    /// <summary>Connections at which it takes no new ones; 0 = no limit.</summary>
+    public int ConnectionsMax { get; set; }
+
+    /// <summary>Connections in the flow tables.</summary>
+    public long OpenConnections { get; set; }
+
+    /// <summary>Packets that would have opened a connection, but <see cref="ConnectionsMax"/> or the thresholds of all its servers were reached.</summary>
+    public ulong Refused { get; set; }
+
     /// <summary>Pool of its FullNAT servers, if one is named.</summary>
     public string? SourcePool { get; set; }
 

@@ -18,6 +18,9 @@ public sealed record VirtualService
     /// <summary>Entries of the Maglev table, a prime from 251 to 655,373; null = 65,537.</summary>
     public int? MaglevTableSize { get; set; }
 
+    /// <summary>Connections at which it takes no new ones; null or 0 = no limit.</summary>
+    public int? ConnectionsMax { get; set; }
+
     /// <summary>Pool that its FullNAT servers see clients by; null = the only one that there is.</summary>
     public string? SourcePool { get; set; }
 

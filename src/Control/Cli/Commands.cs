@@ -80,6 +80,7 @@ public static class Commands
         Option<string> scheduler = new("--scheduler", "-s") { Description = "wlc or mh (Maglev)", DefaultValueFactory = _ => "wlc" };
         Option<string?> newScheduler = new("--scheduler", "-s") { Description = "wlc or mh (Maglev)" };
         Option<int?> size = new("--maglev-table-size") { Description = "A prime from 251 to 655373" };
+        Option<int?> most = new("--connections-max") { Description = "Connections at which it takes no new ones; 0 = no limit" };
         Option<string?> pool = new("--source-pool") { Description = "Source pool of its FullNAT servers" };
         Option<bool?> sloppy = new("--sloppy-tcp") { Description = "true: any TCP packet opens a flow; false: a SYN alone" };
         Option<bool?> sloppySctp = new("--sloppy-sctp") { Description = "true: any SCTP packet opens a flow; false: an INIT alone" };
@@ -90,8 +91,8 @@ public static class Commands
         Command service = new("service", "Virtual services");
         service.Add(Show("list", "All virtual services", "v1/services", ServiceList));
         service.Add(Action("show", "One virtual service", (api, p) => Console.WriteLine(api.GetText(ServicePath(p.GetValue(id)!))), id));
-        service.Add(Action("add", "Add a virtual service", (api, p) => Change(api, p, HttpMethod.Post, "v1/services", ApiClient.Json(NewService(p.GetValue(id)!, p.GetValue(scheduler)!, p.GetValue(size), p.GetValue(pool), Flows(p), Timeouts(p.GetValue(timeouts))), ApiJson.Default.VirtualService)), id, scheduler, size, pool, sloppy, sloppySctp, noDestination, quiescent, reject, timeouts));
-        service.Add(Action("edit", "Change a virtual service", (api, p) => Change(api, p, HttpMethod.Patch, ServicePath(p.GetValue(id)!), ApiClient.Json(new ServiceChange { Scheduler = p.GetValue(newScheduler), MaglevTableSize = p.GetValue(size), SourcePool = p.GetValue(pool), Flows = Flows(p), Timeouts = Timeouts(p.GetValue(timeouts)) }, ApiJson.Default.ServiceChange)), id, newScheduler, size, pool, sloppy, sloppySctp, noDestination, quiescent, reject, timeouts));
+        service.Add(Action("add", "Add a virtual service", (api, p) => Change(api, p, HttpMethod.Post, "v1/services", ApiClient.Json(NewService(p.GetValue(id)!, p.GetValue(scheduler)!, p.GetValue(size), p.GetValue(most), p.GetValue(pool), Flows(p), Timeouts(p.GetValue(timeouts))), ApiJson.Default.VirtualService)), id, scheduler, size, most, pool, sloppy, sloppySctp, noDestination, quiescent, reject, timeouts));
+        service.Add(Action("edit", "Change a virtual service", (api, p) => Change(api, p, HttpMethod.Patch, ServicePath(p.GetValue(id)!), ApiClient.Json(new ServiceChange { Scheduler = p.GetValue(newScheduler), MaglevTableSize = p.GetValue(size), ConnectionsMax = p.GetValue(most), SourcePool = p.GetValue(pool), Flows = Flows(p), Timeouts = Timeouts(p.GetValue(timeouts)) }, ApiJson.Default.ServiceChange)), id, newScheduler, size, most, pool, sloppy, sloppySctp, noDestination, quiescent, reject, timeouts));
         service.Add(Action("delete", "Remove a virtual service", (api, p) => Change(api, p, HttpMethod.Delete, ServicePath(p.GetValue(id)!), null), id));
         return service;
 
@@ -108,6 +109,8 @@ public static class Commands
         Argument<string> server = new("server") { Description = "Real server: its address, or address:port" };
         Option<int> weight = new("--weight", "-w") { Description = "0 to 65535; 0 = no new flows", DefaultValueFactory = _ => 1 };
         Option<int?> newWeight = new("--weight", "-w") { Description = "0 to 65535; 0 = no new flows" };
+        Option<int?> upper = new("--upper-threshold") { Description = "Connections at which it gets no new ones; 0 = no limit" };
+        Option<int?> lower = new("--lower-threshold") { Description = "It gets new ones again with fewer than these; 0 = three quarters of the upper threshold" };
         Option<string> method = new("--method", "-m") { Description = "dr, tunnel, nat or fullnat", DefaultValueFactory = _ => "dr" };
         Option<string?> newMethod = new("--method", "-m") { Description = "dr, tunnel, nat or fullnat" };
         Option<string?> tunType = new("--tun-type") { Description = "Kind of tunnel: ipip (default), gue or gre" };
@@ -115,8 +118,8 @@ public static class Commands
         Option<bool?> tunChecksum = new("--tun-checksum") { Description = "true: gue and gre carry a checksum; false (default): they do not" };
         Command command = new("server", "Real servers of a virtual service");
         command.Add(Action("list", "Real servers", (api, p) => PrintServers(api.Get(ServicePath(p.GetValue(service)!), ApiJson.Default.ServiceView)), service));
-        command.Add(Action("add", "Add a real server", (api, p) => Change(api, p, HttpMethod.Post, ServicePath(p.GetValue(service)!) + "/servers", ApiClient.Json(NewServer(p.GetValue(server)!, p.GetValue(weight), p.GetValue(method)!, Tunnel(p)), ApiJson.Default.RealServer)), service, server, weight, method, tunType, tunPort, tunChecksum));
-        command.Add(Action("edit", "Change a real server", (api, p) => Change(api, p, HttpMethod.Patch, ServerPath(p.GetValue(service)!, p.GetValue(server)!), ApiClient.Json(new RealServerChange { Weight = p.GetValue(newWeight), Method = p.GetValue(newMethod), Tunnel = Tunnel(p) }, ApiJson.Default.RealServerChange)), service, server, newWeight, newMethod, tunType, tunPort, tunChecksum));
+        command.Add(Action("add", "Add a real server", (api, p) => Change(api, p, HttpMethod.Post, ServicePath(p.GetValue(service)!) + "/servers", ApiClient.Json(NewServer(p.GetValue(server)!, p.GetValue(weight), p.GetValue(method)!, Tunnel(p)) with { UpperThreshold = p.GetValue(upper), LowerThreshold = p.GetValue(lower) }, ApiJson.Default.RealServer)), service, server, weight, upper, lower, method, tunType, tunPort, tunChecksum));
+        command.Add(Action("edit", "Change a real server", (api, p) => Change(api, p, HttpMethod.Patch, ServerPath(p.GetValue(service)!, p.GetValue(server)!), ApiClient.Json(new RealServerChange { Weight = p.GetValue(newWeight), UpperThreshold = p.GetValue(upper), LowerThreshold = p.GetValue(lower), Method = p.GetValue(newMethod), Tunnel = Tunnel(p) }, ApiJson.Default.RealServerChange)), service, server, newWeight, upper, lower, newMethod, tunType, tunPort, tunChecksum));
         command.Add(Action("delete", "Remove a real server", (api, p) => Change(api, p, HttpMethod.Delete, ServerPath(p.GetValue(service)!, p.GetValue(server)!), null), service, server));
         return command;
 
@@ -207,10 +210,10 @@ public static class Commands
         Console.WriteLine(parsed.GetValue(s_json) ? answer : $"Generation {result.Generation}{(result.Applied ? " is in force." : $": {result.Note}")}");
     }
 
-    private static VirtualService NewService(string id, string scheduler, int? size, string? pool, FlowSettings? flows, ServiceTimeouts? timeouts)
+    private static VirtualService NewService(string id, string scheduler, int? size, int? most, string? pool, FlowSettings? flows, ServiceTimeouts? timeouts)
     {
         (string protocol, IPEndPoint end) = ServiceEndPoint(id);
-        return new VirtualService { Protocol = protocol, Address = end.Address.ToString(), Port = end.Port, Scheduler = scheduler, MaglevTableSize = size, SourcePool = pool, Flows = flows, Timeouts = timeouts };
+        return new VirtualService { Protocol = protocol, Address = end.Address.ToString(), Port = end.Port, Scheduler = scheduler, MaglevTableSize = size, ConnectionsMax = most, SourcePool = pool, Flows = flows, Timeouts = timeouts };
     }
 
     /// <summary>Time-outs as name=seconds, by the API's names.</summary>
@@ -293,12 +296,15 @@ public static class Commands
     private static void ServiceList(string body)
     {
         IReadOnlyList<ServiceView> services = JsonSerializer.Deserialize(body, ApiJson.Default.ServiceList)!.Services;
-        Table.Print(Console.Out, ["SERVICE", "SCHEDULER", "SERVERS", "ACTIVE", "INACTIVE", "CONNECTIONS", "PACKETS"],
-            services.Select(s => (string[])[s.Id, s.Scheduler, N(s.Servers.Count), N(s.Servers.Sum(r => r.ActiveConnections)), N(s.Servers.Sum(r => r.InactiveConnections)), N(s.Traffic.Connections), N(s.Traffic.Packets)]));
+        Table.Print(Console.Out, ["SERVICE", "SCHEDULER", "SERVERS", "ACTIVE", "INACTIVE", "MAX", "CONNECTIONS", "PACKETS"],
+            services.Select(s => (string[])[s.Id, s.Scheduler, N(s.Servers.Count), N(s.Servers.Sum(r => r.ActiveConnections)), N(s.Servers.Sum(r => r.InactiveConnections)), s.ConnectionsMax == 0 ? "-" : N(s.ConnectionsMax), N(s.Traffic.Connections), N(s.Traffic.Packets)]));
     }
 
-    private static void PrintServers(ServiceView service) => Table.Print(Console.Out, ["SERVER", "METHOD", "WEIGHT", "ACTIVE", "INACTIVE", "CONNECTIONS", "PACKETS", "NEIGHBOUR"],
-        service.Servers.Select(s => (string[])[s.Id, s.Method, N(s.Weight), N(s.ActiveConnections), N(s.InactiveConnections), N(s.Traffic.Connections), N(s.Traffic.Packets), $"{s.Neighbour} {s.Mac}".TrimEnd()]));
+    private static void PrintServers(ServiceView service) => Table.Print(Console.Out, ["SERVER", "METHOD", "WEIGHT", "THRESHOLDS", "ACTIVE", "INACTIVE", "CONNECTIONS", "PACKETS", "NEIGHBOUR"],
+        service.Servers.Select(s => (string[])[s.Id, s.Method, N(s.Weight), Thresholds(s), N(s.ActiveConnections), N(s.InactiveConnections), N(s.Traffic.Connections), N(s.Traffic.Packets), $"{s.Neighbour} {s.Mac}".TrimEnd()]));
+
+    private static string Thresholds(RealServerView server) => server.UpperThreshold == 0 ? "-"
+        : $"{N(server.UpperThreshold)}{(server.LowerThreshold == 0 ? "" : $" {N(server.LowerThreshold)}")}{(server.Overloaded ? " overloaded" : "")}";
 
     private static void Status(string body)
     {

@@ -51,12 +51,17 @@ public static class Limits
     /// <summary>Weight of a real server, as IPVS has it. 0 means quiesced: no new flows.</summary>
     public const int WeightMax = 65_535;
 
+    /// <summary>Largest threshold of a real server and maximum of a virtual service, in connections.</summary>
+    public const int ConnectionsMax = int.MaxValue;
+
+    /// <summary>Counts of flows that housekeeping sums up in a millisecond, see <see cref="OtherConnections"/>.</summary>
+    public const int ConnectionSumsPerMs = 8_192;
+
     /// <summary>Default size of a Maglev table: the prime of the Maglev paper.</summary>
     public const int MaglevTableSizeDefault = 65_537;
 
     /// <summary>Smallest and largest prime accepted as the size of a Maglev table.</summary>
     public const int MaglevTableSizeMin = 251, MaglevTableSizeMax = 655_373;
-
 
     /// <summary>Fragmented datagrams on their way that a worker knows; a power of two. 128 bytes each. One more takes the place of an old one.</summary>
     public const int FragmentsPerWorker = 4_096;

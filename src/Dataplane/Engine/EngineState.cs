@@ -33,6 +33,9 @@ public unsafe struct EngineState
     /// <summary>The worker's counters by server slot, and by source slot of FullNAT.</summary>
     public ServerCounters* Servers;
     public SourceCounters* Sources;
+    /// <summary>The worker's counters by service slot, and what it is told of the other workers' flows.</summary>
+    public ServiceCounters* Services;
+    public uint* Others;
     /// <summary>Local ports of FullNAT.</summary>
     public LocalPorts Ports;
     /// <summary>Fragmented datagrams on their way.</summary>
@@ -59,7 +62,7 @@ public unsafe struct EngineState
     public fixed ulong PortMac[Limits.PortsMax];
 
     /// <summary>Sets up what does not change while the worker runs. Flow tables must be made already.</summary>
-    public static void Initialize(EngineState* state, ulong* neighbours, ulong* leases, WorkerBlock* block, ServerCounters* servers, SourceCounters* sources, ReadOnlySpan<ulong> portMacs, int workerIndex = 0, int workerCount = 1)
+    public static void Initialize(EngineState* state, ulong* neighbours, ulong* leases, WorkerBlock* block, ServerCounters* servers, SourceCounters* sources, ServiceCounters* services, uint* others, ReadOnlySpan<ulong> portMacs, int workerIndex = 0, int workerCount = 1)
     {
         state->WorkerIndex = (uint)workerIndex;
         state->WorkerCount = (uint)workerCount;
@@ -68,6 +71,8 @@ public unsafe struct EngineState
         state->Block = block;
         state->Servers = servers;
         state->Sources = sources;
+        state->Services = services;
+        state->Others = others;
         for (int source = 0; source < Limits.SourcesMax; source++)
         {
             sources[source].PortsInUse = 0;
@@ -86,6 +91,14 @@ public unsafe struct EngineState
             {
                 servers[server].ActiveConnections = 0;
                 servers[server].InactiveConnections = 0;
+            }
+        }
+
+        for (int service = 0; service < Limits.ServicesMax; service++)
+        {
+            if (services[service].Connections != 0)
+            {
+                services[service].Connections = 0;
             }
         }
 

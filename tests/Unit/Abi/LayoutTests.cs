@@ -11,7 +11,7 @@ public sealed class LayoutTests
     public static TheoryData<Type> Structs { get; } =
     [
         typeof(InterfaceEntry), typeof(LocalAddress4Entry), typeof(LocalAddress6Entry), typeof(ServiceKey4Entry), typeof(ServiceKey6Entry), typeof(ServiceEntry),
-        typeof(ServerEntry), typeof(NextHopEntry), typeof(TargetEntry), typeof(ServerKey4Entry), typeof(ServerKey6Entry), typeof(VirtualMacEntry), typeof(RegionHeader), typeof(ProcessBlock), typeof(PortBlock), typeof(WorkerBlock), typeof(ServerCounters), typeof(FlowQueryBlock), typeof(FlowRecord), typeof(SourceEntry), typeof(SourceCounters),
+        typeof(ServerEntry), typeof(NextHopEntry), typeof(TargetEntry), typeof(ServerKey4Entry), typeof(ServerKey6Entry), typeof(VirtualMacEntry), typeof(RegionHeader), typeof(ProcessBlock), typeof(PortBlock), typeof(WorkerBlock), typeof(ServerCounters), typeof(FlowQueryBlock), typeof(FlowRecord), typeof(SourceEntry), typeof(SourceCounters), typeof(ServiceCounters),
     ];
 
     private static readonly Type[] s_fingerprinted =
@@ -45,12 +45,12 @@ public sealed class LayoutTests
         long[] starts =
         [
             0, RegionLayout.ProcessOffset, RegionLayout.FlowQueryOffset, RegionLayout.PortsOffset, RegionLayout.NeighboursOffset, RegionLayout.LeasesOffset, RegionLayout.WorkersOffset,
-            layout.ServerCountersOffset, layout.SourceCountersOffset, layout.SnapshotsOffset, layout.TotalBytes,
+            layout.ServerCountersOffset, layout.SourceCountersOffset, layout.ServiceCountersOffset, layout.OtherConnectionsOffset, layout.SnapshotsOffset, layout.TotalBytes,
         ];
         long[] sizes =
         [
             RegionHeader.SizeBytes, ProcessBlock.SizeBytes, FlowQueryBlock.SizeBytes, (long)PortBlock.SizeBytes * Limits.PortsMax, sizeof(ulong) * (long)Limits.NextHopsMax, sizeof(ulong) * (long)Limits.VrrpGroupsMax,
-            3L * WorkerBlock.SizeBytes, 3L * Limits.ServersMax * ServerCounters.SizeBytes, 3L * Limits.SourcesMax * SourceCounters.SizeBytes, 3L << 20,
+            3L * WorkerBlock.SizeBytes, 3L * Limits.ServersMax * ServerCounters.SizeBytes, 3L * Limits.SourcesMax * SourceCounters.SizeBytes, 3L * Limits.ServicesMax * ServiceCounters.SizeBytes, 3L * OtherConnections.Words * sizeof(uint), 3L << 20,
         ];
         for (int i = 0; i < sizes.Length; i++)
         {

@@ -20,13 +20,13 @@ public sealed class IpvsadmCommand(ApiClient api, TextReader input, TextWriter o
             case 'D': api.Change(HttpMethod.Delete, ApiClient.ServicePath(ServiceId(o))); break;
             case 'C': api.Change(HttpMethod.Delete, "v1/services"); break;
             case 'a': api.Change(HttpMethod.Post, ApiClient.ServicePath(ServiceId(o)) + "/servers", ApiClient.Json(NewServer(o), ApiJson.Default.RealServer)); break;
-            case 'e': api.Change(HttpMethod.Patch, ApiClient.ServerPath(ServiceId(o), ServerId(o)), ApiClient.Json(new RealServerChange { Weight = o.Weight ?? 1, Method = o.Method ?? DefaultMethod, Tunnel = o.Method == "tunnel" ? o.Tunnel ?? new TunnelSettings() : null }, ApiJson.Default.RealServerChange)); break;
+            case 'e': api.Change(HttpMethod.Patch, ApiClient.ServerPath(ServiceId(o), ServerId(o)), ApiClient.Json(new RealServerChange { Weight = o.Weight ?? 1, UpperThreshold = o.UpperThreshold ?? 0, LowerThreshold = o.LowerThreshold ?? 0, Method = o.Method ?? DefaultMethod, Tunnel = o.Method == "tunnel" ? o.Tunnel ?? new TunnelSettings() : null }, ApiJson.Default.RealServerChange)); break;
             case 'd': api.Change(HttpMethod.Delete, ApiClient.ServerPath(ServiceId(o), ServerId(o))); break;
             case 'Z': api.Change(HttpMethod.Post, "v1/counters/zero" + (o.Service == null ? "" : "?service=" + Uri.EscapeDataString(ServiceId(o)))); break;
             case '5': SetTimeouts(o.SetSeconds); break;
             case 'R': Restore(); break;
             case 'S': new IpvsadmListing(output).Save([.. IpvsadmOrder.Sorted(api.Get("v1/services", ApiJson.Default.ServiceList).Services)]); break;
-            case 'h': output.WriteLine("Usage: ipvsadm -A|-E -t|-u VIP:PORT [-s SCHEDULER] | -D -t|-u VIP:PORT | -C | -R | -S [-n] | -a|-e -t|-u VIP:PORT -r RIP[:PORT] [-g|-m|-b|-i [--tun-type ipip|gue|gre] [--tun-port PORT] [--tun-csum|--tun-nocsum]] [-w WEIGHT] | -d -t|-u VIP:PORT -r RIP | -L [-n] [--stats|--rate|-c|--timeout] | -Z [-t|-u VIP:PORT] | --set TCP TCPFIN UDP"); break;
+            case 'h': output.WriteLine("Usage: ipvsadm -A|-E -t|-u VIP:PORT [-s SCHEDULER] | -D -t|-u VIP:PORT | -C | -R | -S [-n] | -a|-e -t|-u VIP:PORT -r RIP[:PORT] [-g|-m|-b|-i [--tun-type ipip|gue|gre] [--tun-port PORT] [--tun-csum|--tun-nocsum]] [-w WEIGHT] [-x UPPER] [-y LOWER] | -d -t|-u VIP:PORT -r RIP | -L [-n] [--stats|--rate|--thresholds|-c|--timeout] | -Z [-t|-u VIP:PORT] | --set TCP TCPFIN UDP"); break;
             case 'v': output.WriteLine("ipvsadm of Forwarder (command line of ipvsadm v1.31)"); break;
             default: List(o); break;
         }
@@ -98,7 +98,7 @@ public sealed class IpvsadmCommand(ApiClient api, TextReader input, TextWriter o
 
     private static RealServer NewServer(IpvsadmOptions o) => new()
     {
-        Address = o.Server!.Address.ToString(), Port = o.Server.Port == 0 ? null : o.Server.Port, Weight = o.Weight ?? 1, Method = o.Method ?? DefaultMethod, Tunnel = o.Tunnel,
+        Address = o.Server!.Address.ToString(), Port = o.Server.Port == 0 ? null : o.Server.Port, Weight = o.Weight ?? 1, UpperThreshold = o.UpperThreshold, LowerThreshold = o.LowerThreshold, Method = o.Method ?? DefaultMethod, Tunnel = o.Tunnel,
     };
 
     private static string ServiceId(IpvsadmOptions o) => string.Create(CultureInfo.InvariantCulture, $"{o.Protocol}:{o.Service}");

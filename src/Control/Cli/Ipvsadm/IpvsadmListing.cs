@@ -8,12 +8,18 @@ public sealed class IpvsadmListing(TextWriter output)
 {
     private const int NameWidth = 33;
 
-    /// <summary>-L, with --stats or --rate.</summary>
+    /// <summary>-L, with --stats, --rate or --thresholds.</summary>
     public void Services(IReadOnlyList<ServiceView> services, IpvsadmOptions o)
     {
         if (o.Service == null)
         {
             output.WriteLine("IP Virtual Server version 1.2.1 (size=4096)");
+        }
+
+        if (o is { Thresholds: true, Stats: false, Rate: false })
+        {
+            Thresholds(services);
+            return;
         }
 
         output.WriteLine(o.Stats ? "Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes"
@@ -22,7 +28,7 @@ public sealed class IpvsadmListing(TextWriter output)
         output.WriteLine(o.Stats || o.Rate ? "  -> RemoteAddress:Port" : "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn");
         foreach (ServiceView service in services)
         {
-            string name = $"{service.Protocol.ToUpperInvariant(),-4} {service.Id[(service.Id.IndexOf(':', StringComparison.Ordinal) + 1)..]}";
+            string name = Name(service);
             output.WriteLine(o.Stats || o.Rate ? name.PadRight(NameWidth) + Traffic(service.Traffic, o) : $"{name} {service.Scheduler}");
             foreach (RealServerView server in service.Servers)
             {
@@ -32,6 +38,22 @@ public sealed class IpvsadmListing(TextWriter output)
             }
         }
     }
+
+    private void Thresholds(IReadOnlyList<ServiceView> services)
+    {
+        output.WriteLine("Prot LocalAddress:Port            Uthreshold Lthreshold ActiveConn InActConn ");
+        output.WriteLine("  -> RemoteAddress:Port");
+        foreach (ServiceView service in services)
+        {
+            output.WriteLine(Name(service).PadRight(NameWidth));
+            foreach (RealServerView server in service.Servers)
+            {
+                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  -> {server.Id,-28} {server.UpperThreshold,-10} {server.LowerThreshold,-10} {server.ActiveConnections,-10} {server.InactiveConnections,-10}"));
+            }
+        }
+    }
+
+    private static string Name(ServiceView service) => $"{service.Protocol.ToUpperInvariant(),-4} {service.Id[(service.Id.IndexOf(':', StringComparison.Ordinal) + 1)..]}";
 
     /// <summary>-L -c.</summary>
     public void Connections(IEnumerable<ConnectionView> connections)
@@ -54,7 +76,7 @@ public sealed class IpvsadmListing(TextWriter output)
             output.WriteLine($"-A {named} -s {service.Scheduler}");
             foreach (RealServerView server in service.Servers)
             {
-                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"-a {named} -r {server.Id} {Option(server.Method)}{TunnelOptions(server.Tunnel)} -w {server.Weight}"));
+                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"-a {named} -r {server.Id} {Option(server.Method)}{TunnelOptions(server.Tunnel)} -w {server.Weight}{ThresholdOptions(server)}"));
             }
         }
     }
@@ -62,6 +84,10 @@ public sealed class IpvsadmListing(TextWriter output)
     private static string Forward(string method) => method switch { "tunnel" => "Tunnel", "nat" => "Masq", "fullnat" => "FullNat", _ => "Route" };
 
     private static string Option(string method) => method switch { "tunnel" => "-i", "nat" => "-m", "fullnat" => "-b", _ => "-g" };
+
+    // ipvsadm 1.31 itself leaves thresholds out; its -R takes them.
+    private static string ThresholdOptions(RealServerView server) => string.Create(CultureInfo.InvariantCulture,
+        $"{(server.UpperThreshold == 0 ? "" : $" -x {server.UpperThreshold}")}{(server.LowerThreshold == 0 ? "" : $" -y {server.LowerThreshold}")}");
 
     private static string TunnelOptions(TunnelSettings? tunnel) => tunnel == null ? ""
         : string.Create(CultureInfo.InvariantCulture, $" --tun-type {tunnel.Type}{(tunnel.Port == null ? "" : $" --tun-port {tunnel.Port}")} {(tunnel.Checksum == true ? "--tun-csum" : "--tun-nocsum")}");

@@ -11,12 +11,12 @@ public sealed class IpvsadmOptions
     {
         ["add-service"] = 'A', ["edit-service"] = 'E', ["delete-service"] = 'D', ["clear"] = 'C', ["restore"] = 'R', ["save"] = 'S', ["add-server"] = 'a', ["edit-server"] = 'e',
         ["delete-server"] = 'd', ["list"] = 'L', ["zero"] = 'Z', ["tcp-service"] = 't', ["udp-service"] = 'u', ["fwmark-service"] = 'f', ["scheduler"] = 's', ["real-server"] = 'r',
-        ["gatewaying"] = 'g', ["ipip"] = 'i', ["masquerading"] = 'm', ["fullnat"] = 'b', ["weight"] = 'w', ["persistent"] = 'p', ["numeric"] = 'n', ["connection"] = 'c', ["help"] = 'h', ["version"] = 'v',
+        ["gatewaying"] = 'g', ["ipip"] = 'i', ["masquerading"] = 'm', ["fullnat"] = 'b', ["weight"] = 'w', ["u-threshold"] = 'x', ["l-threshold"] = 'y', ["persistent"] = 'p', ["numeric"] = 'n', ["connection"] = 'c', ["help"] = 'h', ["version"] = 'v',
         ["stats"] = '1', ["rate"] = '2', ["exact"] = '3', ["timeout"] = '4', ["set"] = '5', ["sctp-service"] = '6', ["daemon"] = '7', ["sort"] = '8', ["nosort"] = '9', ["thresholds"] = '0',
         ["tun-type"] = TunType, ["tun-port"] = TunPort, ["tun-nocsum"] = TunNoChecksum, ["tun-csum"] = TunChecksum, ["tun-remcsum"] = TunRemoteChecksum,
     };
 
-    private const string Commands = "AEDCRSaedLZ5hv", TakeValue = "tufsrw6\u0001\u0002", Unsupported = "f7p0";
+    private const string Commands = "AEDCRSaedLZ5hv", TakeValue = "tufsrwxy6\u0001\u0002", Unsupported = "f7p";
 
     // Options that have no letter, not even by mistake.
     private const char TunType = '\u0001', TunPort = '\u0002', TunNoChecksum = '\u0003', TunChecksum = '\u0004', TunRemoteChecksum = '\u0005';
@@ -24,7 +24,7 @@ public sealed class IpvsadmOptions
 
     private static readonly Dictionary<char, string> s_allowed = new()
     {
-        ['A'] = "tu6s", ['E'] = "tu6s", ['D'] = "tu6", ['C'] = "", ['R'] = "", ['S'] = "n", ['a'] = "tu6rgimbw" + TunOptions, ['e'] = "tu6rgimbw" + TunOptions, ['d'] = "tu6r", ['Z'] = "tu6", ['5'] = "", ['L'] = "tu6cn123489",
+        ['A'] = "tu6s", ['E'] = "tu6s", ['D'] = "tu6", ['C'] = "", ['R'] = "", ['S'] = "n", ['a'] = "tu6rgimbwxy" + TunOptions, ['e'] = "tu6rgimbwxy" + TunOptions, ['d'] = "tu6r", ['Z'] = "tu6", ['5'] = "", ['L'] = "tu6cn1234890",
     };
 
     private readonly List<(char Option, string Shown)> _given = [];
@@ -42,6 +42,10 @@ public sealed class IpvsadmOptions
     public string? Scheduler { get; private set; }
     public int? Weight { get; private set; }
 
+    /// <summary>--u-threshold and --l-threshold; null if they were not given, which means 0.</summary>
+    public int? UpperThreshold { get; private set; }
+    public int? LowerThreshold { get; private set; }
+
     /// <summary>"dr", "tunnel", "nat" or "fullnat"; null if no method was given, which means dr.</summary>
     public string? Method { get; private set; }
 
@@ -53,6 +57,7 @@ public sealed class IpvsadmOptions
     public bool Rate { get; private set; }
     public bool Exact { get; private set; }
     public bool Timeouts { get; private set; }
+    public bool Thresholds { get; private set; }
 
     /// <summary>--nosort: in the order of the API.</summary>
     public bool Unsorted { get; private set; }
@@ -128,6 +133,8 @@ public sealed class IpvsadmOptions
             case 'r': Server = EndPoint(value!, shown); break;
             case 's': Scheduler = value; break;
             case 'w': Weight = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int weight) ? weight : throw new CliException("illegal weight specified", CliException.Usage); break;
+            case 'x': UpperThreshold = Threshold(value, "u_threshold"); break;
+            case 'y': LowerThreshold = Threshold(value, "l_threshold"); break;
             case 'g' or 'i' or 'm' or 'b' when Method != null: throw new CliException("multiple packet-forwarding methods specified", CliException.Usage);
             case 'g': Method = "dr"; break;
             case 'i': Method = "tunnel"; break;
@@ -140,11 +147,16 @@ public sealed class IpvsadmOptions
             case '2': Rate = true; break;
             case '3': Exact = true; break;
             case '4': Timeouts = true; break;
+            case '0': Thresholds = true; break;
             case '8': break; // sorted is what it does without, too
             case '9': Unsorted = true; break;
             default: throw new CliException($"ipvsadm: unrecognized option '{shown}'", CliException.Usage);
         }
     }
+
+    private static int Threshold(string? value, string name) => int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int threshold)
+        ? threshold
+        : throw new CliException($"illegal {name} specified: 0 to {int.MaxValue} connections are allowed", CliException.Usage);
 
     private void TakeTunnel(char option, string? value, string shown)
     {

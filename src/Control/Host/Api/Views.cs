@@ -160,10 +160,11 @@ public sealed class Views(DirectorState state, SnapshotCompiler compiler, Datapl
     private ServiceView Service(ServiceModel service)
     {
         RealServerView[] servers = [.. service.Servers.Select(s => Server(service.Key, s))];
+        (long connections, ulong refused) = Counted(service.Key);
         return new ServiceView
         {
             Id = service.Key.ToString(), Protocol = Protocols.NameOf(service.Key.Protocol), Address = service.Key.Address.ToString(), Port = service.Key.Port,
-            Scheduler = service.Scheduler == Scheduler.Wlc ? "wlc" : "mh", MaglevTableSize = service.MaglevTableSize, SourcePool = service.SourcePool, Flows = service.Flows, Timeouts = service.Timeouts, Servers = servers,
+            Scheduler = service.Scheduler == Scheduler.Wlc ? "wlc" : "mh", MaglevTableSize = service.MaglevTableSize, ConnectionsMax = service.ConnectionsMax, OpenConnections = connections, Refused = refused, SourcePool = service.SourcePool, Flows = service.Flows, Timeouts = service.Timeouts, Servers = servers,
             Traffic = new TrafficView
             {
                 Connections = servers.Sum(s => s.Traffic.Connections), Packets = servers.Sum(s => s.Traffic.Packets), Bytes = servers.Sum(s => s.Traffic.Bytes),
@@ -172,22 +173,39 @@ public sealed class Views(DirectorState state, SnapshotCompiler compiler, Datapl
         };
     }
 
+    private (long Connections, ulong Refused) Counted(ServiceKey service)
+    {
+        (long connections, ulong refused) = (0, 0);
+        if (supervisor.Region is { } region && compiler.Services.TryFind(service, out int slot))
+        {
+            for (int worker = 0; worker < region.Layout.WorkerCount; worker++)
+            {
+                ServiceCounters counted = region.ServiceCounters(worker)[slot];
+                (connections, refused) = (connections + counted.Connections, refused + counted.Refused);
+            }
+        }
+
+        return (connections, refused);
+    }
+
     private RealServerView Server(ServiceKey service, ServerModel server)
     {
         Region? region = supervisor.Region;
         CounterBases.Totals totals = default;
         (double Connections, double Packets, double Bytes) rates = default;
         ulong word = 0;
+        bool overloaded = false;
         if (region != null && compiler.Servers.TryFind(server.KeyIn(service), out int slot))
         {
             totals = counters.Read(region, slot, compiler.Servers.Incarnation(slot));
             rates = counters.Rates(region, slot);
+            overloaded = server.UpperThreshold != 0 && OtherConnections.IsOverloaded(region.OtherConnections(0)[slot]);
             word = compiler.NextHops.TryFind((server.Interface, server.Address), out int hop) ? region.Neighbours[hop] : 0;
         }
 
         return new RealServerView
         {
-            Id = server.Id, Address = server.Address.ToString(), Port = server.Port, Weight = server.Weight, Method = server.MethodName, Tunnel = server.Tunnel?.Settings,
+            Id = server.Id, Address = server.Address.ToString(), Port = server.Port, Weight = server.Weight, UpperThreshold = server.UpperThreshold, LowerThreshold = server.LowerThreshold, Overloaded = overloaded, Method = server.MethodName, Tunnel = server.Tunnel?.Settings,
             ActiveConnections = totals.Active, InactiveConnections = totals.Inactive, Neighbour = StateName(word), Mac = MacName(word),
             Traffic = new TrafficView
             {

@@ -311,7 +311,7 @@ public sealed class SnapshotCompiler
         ServiceEntry entry = new()
         {
             Valid = 1, Scheduler = service.Scheduler, Protocol = service.Key.Protocol, IpVersion = (byte)(service.Key.Address.AddressFamily == AddressFamily.InterNetwork ? 4 : 6), Port = port, VipHigh = high, VipLow = low,
-            MembersCount = (uint)slots.Length, HashSalt = (uint)Hashes.Mix64(Hashes.Fold(high, low, ServiceKey6Entry.PortAndProtocol(port, service.Key.Protocol))),
+            MembersCount = (uint)slots.Length, ConnectionsMax = (uint)service.ConnectionsMax, HashSalt = (uint)Hashes.Mix64(Hashes.Fold(high, low, ServiceKey6Entry.PortAndProtocol(port, service.Key.Protocol))),
         };
         return new CompiledService(
             slot,
@@ -325,11 +325,13 @@ public sealed class SnapshotCompiler
     private ServerEntry CompileServer(ServerModel server, byte protocol, ushort service, byte incarnation)
     {
         InterfaceModel by = _interfaces[server.Interface];
-        return new ServerEntry
+        ServerEntry entry = new()
         {
             NextHop = (uint)_nextHops.SlotOf(server), Service = service, Vlan = by.Vlan, Valid = 1, Incarnation = incarnation, Port = (byte)by.Port, Method = server.Method,
             Weight = (ushort)server.Weight, MtuBytes = (ushort)(by.MtuBytes - server.OuterBytes), StateTable = ServerEntry.StateTableOf(server.Method, protocol),
         };
+        entry.SetThresholds((uint)server.UpperThreshold, (uint)server.LowerThreshold);
+        return entry;
     }
 
     private static void AddService(ServiceModel model, CompiledService service, ServiceRules rules, ushort vrrpGroup, (uint First, uint Count) pool, SnapshotContent content)
@@ -444,7 +446,7 @@ public sealed class SnapshotCompiler
             Span<ServerCounters> counters = region.ServerCounters(worker);
             for (int slot = 0; slot < counters.Length; slot++)
             {
-                seen[slot] = Math.Max(seen[slot], (byte)counters[slot].Incarnation);
+                seen[slot] = Math.Max(seen[slot], counters[slot].Incarnation);
             }
         }
 

@@ -72,7 +72,8 @@ public static class Edits
     /// <summary>A real server with a change. A tunnel's kind goes with the method.</summary>
     public static RealServer Changed(RealServer server, RealServerChange change) => server with
     {
-        Weight = change.Weight ?? server.Weight, Method = change.Method ?? server.Method,
+        Weight = change.Weight ?? server.Weight, UpperThreshold = change.UpperThreshold ?? server.UpperThreshold, LowerThreshold = change.LowerThreshold ?? server.LowerThreshold,
+        Method = change.Method ?? server.Method,
         Tunnel = change.Tunnel ?? ((change.Method ?? server.Method) == "tunnel" ? server.Tunnel : null),
     };
 

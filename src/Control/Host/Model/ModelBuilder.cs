@@ -90,6 +90,7 @@ public static class ModelBuilder
         int size = service.MaglevTableSize ?? Limits.MaglevTableSizeDefault;
         Demand(size is >= Limits.MaglevTableSizeMin and <= Limits.MaglevTableSizeMax && MaglevTable.IsPrime(size), $"{at}/maglevTableSize", $"{size} is not allowed: it must be a prime from {Limits.MaglevTableSizeMin} to {Limits.MaglevTableSizeMax}, for example 65537.");
         Demand(service.Servers.Count <= Limits.ServersPerServiceMax && service.Servers.Count < size, $"{at}/servers", $"{service.Servers.Count} real servers; a service has at most {Limits.ServersPerServiceMax}, and fewer than its Maglev table has entries ({size}).");
+        Range(service.ConnectionsMax ?? 0, 0, Limits.ConnectionsMax, $"{at}/connectionsMax", "Maximum of connections");
         CheckTimeouts((service.Timeouts ?? new ServiceTimeouts()).Over(new TimeoutSettings()), $"{at}/timeouts");
         HashSet<(IPAddress, int)> seen = [];
         List<ServerModel> servers = new(service.Servers.Count);
@@ -100,7 +101,7 @@ public static class ModelBuilder
             servers.Add(server);
         }
 
-        return new ServiceModel(new ServiceKey(protocol, vip, service.Port), SchedulerOf(service.Scheduler, $"{at}/scheduler"), size, servers, service.SourcePool) { Flows = service.Flows, Timeouts = service.Timeouts };
+        return new ServiceModel(new ServiceKey(protocol, vip, service.Port), SchedulerOf(service.Scheduler, $"{at}/scheduler"), size, servers, service.SourcePool) { ConnectionsMax = service.ConnectionsMax ?? 0, Flows = service.Flows, Timeouts = service.Timeouts };
     }
 
     /// <summary>Scheduler by its name in the API.</summary>
@@ -121,7 +122,17 @@ public static class ModelBuilder
         int port = server.Port is null or 0 ? servicePort : server.Port.Value;
         Demand(port is > 0 and <= ushort.MaxValue, $"{at}/port", $"Port {port} is out of range; allowed are 1 to 65535, or 0 for that of the service.");
         Demand(port == servicePort || method is ForwardingMethod.Nat or ForwardingMethod.FullNat, $"{at}/port", $"Port {port} differs from the service's {servicePort}; only the methods nat and fullnat translate ports.");
-        return Reached(new ServerModel(rip, port, server.Weight, 0, method, rip) { Tunnel = TunnelModel.Of(server.Tunnel, method, $"{at}/tunnel") }, vip, interfaces, at);
+        (int upper, int lower) = Thresholds(server, at);
+        return Reached(new ServerModel(rip, port, server.Weight, 0, method, rip) { UpperThreshold = upper, LowerThreshold = lower, Tunnel = TunnelModel.Of(server.Tunnel, method, $"{at}/tunnel") }, vip, interfaces, at);
+    }
+
+    private static (int Upper, int Lower) Thresholds(RealServer server, string at)
+    {
+        (int upper, int lower) = (server.UpperThreshold ?? 0, server.LowerThreshold ?? 0);
+        Range(upper, 0, Limits.ConnectionsMax, $"{at}/upperThreshold", "Upper threshold");
+        Range(lower, 0, Limits.ConnectionsMax, $"{at}/lowerThreshold", "Lower threshold");
+        Demand(lower <= upper, $"{at}/lowerThreshold", $"Lower threshold {lower} is above the upper one, {upper}; allowed are 0 to {upper}.");
+        return (upper, lower);
     }
 
     /// <summary>The server with the interface that reaches it.</summary>

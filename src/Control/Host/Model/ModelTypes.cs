@@ -44,6 +44,12 @@ public sealed record ServerModel(IPAddress Address, int Port, int Weight, int In
     /// <summary>Kind of tunnel; null with other methods.</summary>
     public TunnelModel? Tunnel { get; init; }
 
+    /// <summary>Connections at which it gets no new ones, and below which it gets them again; 0 = not set.</summary>
+    public int UpperThreshold { get; init; }
+
+    /// <inheritdoc cref="UpperThreshold"/>
+    public int LowerThreshold { get; init; }
+
     /// <summary>Bytes that a tunnel adds to a packet.</summary>
     public int OuterBytes => Tunnel?.OuterBytes(Address) ?? 0;
 
@@ -70,6 +76,9 @@ public sealed record ServiceModel(ServiceKey Key, Scheduler Scheduler, int Magle
 
     /// <summary>Time-outs of its flows, where they differ from the director's.</summary>
     public ServiceTimeouts? Timeouts { get; init; }
+
+    /// <summary>Connections at which it takes no new ones; 0 = no limit.</summary>
+    public int ConnectionsMax { get; init; }
 
     /// <summary>Whether it needs a pool.</summary>
     public bool UsesSourcePool { get; } = Servers.Any(s => s.Method == ForwardingMethod.FullNat);

@@ -96,4 +96,8 @@ public enum DropReason : byte
     FragmentUnknown = 43,
     /// <summary>First fragment of an SCTP packet whose ports would be translated: its CRC32c is of all fragments, and must follow.</summary>
     FragmentSctp = 44,
+    /// <summary>New flow to a virtual service that has its maximum of connections.</summary>
+    ServiceFull = 45,
+    /// <summary>New flow to a virtual service each of whose real servers has reached its upper threshold.</summary>
+    ServersFull = 46,
 }

@@ -184,6 +184,20 @@ public sealed unsafe class Region : IDisposable
         return new(_start + Layout.ServerCountersOffset + ((long)worker * Limits.ServersMax * Abi.ServerCounters.SizeBytes), Limits.ServersMax);
     }
 
+    /// <summary>What a worker counted, by service slot.</summary>
+    public Span<ServiceCounters> ServiceCounters(int worker)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)worker, (uint)Layout.WorkerCount);
+        return new(_start + Layout.ServiceCountersOffset + ((long)worker * Limits.ServicesMax * Abi.ServiceCounters.SizeBytes), Limits.ServicesMax);
+    }
+
+    /// <summary>What a worker is told of the others, see <see cref="Abi.OtherConnections"/>.</summary>
+    public Span<uint> OtherConnections(int worker)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)worker, (uint)Layout.WorkerCount);
+        return new(_start + Layout.OtherConnectionsOffset + ((long)worker * Abi.OtherConnections.Words * sizeof(uint)), Abi.OtherConnections.Words);
+    }
+
     /// <summary>A port's block.</summary>
     public ref PortBlock Port(int port)
     {

@@ -33,8 +33,14 @@ public readonly record struct RegionLayout(int WorkerCount, long SnapshotSlotByt
     /// <summary>Offset of the first worker's <see cref="SourceCounters"/>.</summary>
     public long SourceCountersOffset => ServerCountersOffset + ((long)WorkerCount * Limits.ServersMax * ServerCounters.SizeBytes);
 
+    /// <summary>Offset of the first worker's <see cref="ServiceCounters"/>.</summary>
+    public long ServiceCountersOffset => SourceCountersOffset + ((long)WorkerCount * Limits.SourcesMax * SourceCounters.SizeBytes);
+
+    /// <summary>Offset of the first worker's <see cref="OtherConnections"/>.</summary>
+    public long OtherConnectionsOffset => ServiceCountersOffset + ((long)WorkerCount * Limits.ServicesMax * ServiceCounters.SizeBytes);
+
     /// <summary>Offset of the first snapshot slot.</summary>
-    public long SnapshotsOffset => SourceCountersOffset + ((long)WorkerCount * Limits.SourcesMax * SourceCounters.SizeBytes);
+    public long SnapshotsOffset => OtherConnectionsOffset + ((long)WorkerCount * OtherConnections.Words * sizeof(uint));
 
     /// <summary>Bytes of the whole region.</summary>
     public long TotalBytes => SnapshotsOffset + (Limits.SnapshotSlots * SlotStrideBytes);

@@ -18,5 +18,9 @@ public struct ServerCounters
     /// <summary>Other flows in the table, all of UDP among them: IPVS's InActConn.</summary>
     public uint InactiveConnections;
     /// <summary>Incarnation of the slot that the two counts above belong to; those of another incarnation count as 0.</summary>
-    public uint Incarnation;
+    public byte Incarnation;
+    /// <summary>Padding.</summary>
+    public byte Reserved;
+    /// <summary>Slot of the service that they count for.</summary>
+    public ushort Service;
 }

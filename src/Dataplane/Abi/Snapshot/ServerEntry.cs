@@ -37,8 +37,10 @@ public struct ServerEntry
     /// <summary>Table of states that packets of clients go by: <see cref="StateTableOf"/>.</summary>
     public byte StateTable;
     public ushort Reserved1;
-    /// <summary>Padding.</summary>
-    public ulong Reserved2;
+    /// <summary>Connections at which it gets no new ones; 0 = no limit.</summary>
+    public uint UpperThreshold;
+    /// <summary>It gets new ones again with fewer than these; 0 without an upper threshold.</summary>
+    public uint LowerThreshold;
 
     /// <summary>Tables of states: of TCP and UDP where the client alone is heard, the client's and the server's where both are; then SCTP's.</summary>
     public const byte StateTableAlone = 0, StateTableClient = 1, StateTableServer = 2, StateTablesSctp = 3;
@@ -49,4 +51,8 @@ public struct ServerEntry
     /// <summary>The table of a server with this method in a service of this protocol.</summary>
     public static byte StateTableOf(ForwardingMethod method, byte protocol) =>
         (byte)((method is ForwardingMethod.Nat or ForwardingMethod.FullNat ? StateTableClient : StateTableAlone) + (protocol == Sctp ? StateTablesSctp : 0));
+
+    /// <summary>As IPVS has it: without a lower threshold of its own a server is taken up again below three quarters of the upper one.</summary>
+    public void SetThresholds(uint upper, uint lower) =>
+        (UpperThreshold, LowerThreshold) = (upper, upper == 0 ? 0 : lower != 0 ? lower : (uint)((((ulong)upper * 3) + 3) / 4));
 }

@@ -42,4 +42,6 @@ public struct ServiceEntry
     public uint PoolFirst, PoolCount;
     /// <summary>VIP; an IPv4 address is in the low four bytes of <see cref="VipHigh"/> as they lie in memory.</summary>
     public ulong VipHigh, VipLow;
+    /// <summary>Connections at which it takes no new ones; 0 = no limit.</summary>
+    public uint ConnectionsMax;
 }

@@ -219,7 +219,7 @@ public static unsafe class SnapshotVerifier
             index = (uint)i;
             ServerEntry server = view.Servers[i];
             if (server.NextHop >= (uint)Math.Max(view.NextHopCount, 1) || server.Service >= Math.Max(view.ServiceCount, 1) || server.Port >= portCount || server.Valid > ServerEntry.Quiescent || (server.Valid == ServerEntry.Quiescent && server.Weight != 0)
-                || server.Vlan > 4094 || server.Method > ForwardingMethod.FullNat || (server.Valid != 0 && !HasItsStateTable(view, server))
+                || !AreThresholds(server) || server.Vlan > 4094 || server.Method > ForwardingMethod.FullNat || (server.Valid != 0 && !HasItsStateTable(view, server))
                 || server.Target >= (uint)Math.Max(view.TargetCount, 1) || (server.Valid != 0 && (server.Method != ForwardingMethod.DirectRouting) != (server.Target != 0)))
             {
                 return SnapshotFault.Server;
@@ -228,6 +228,9 @@ public static unsafe class SnapshotVerifier
 
         return SnapshotFault.None;
     }
+
+    private static bool AreThresholds(in ServerEntry server) =>
+        server.UpperThreshold <= Limits.ConnectionsMax && server.LowerThreshold <= server.UpperThreshold && (server.LowerThreshold == 0) == (server.UpperThreshold == 0);
 
     private static SnapshotFault VerifyServices(in SnapshotView view, out uint index)
     {
@@ -244,7 +247,7 @@ public static unsafe class SnapshotVerifier
                 continue;
             }
 
-            if (service.Valid != 1 || service.IpVersion is not (4 or 6) || service.Scheduler > Scheduler.Wlc || service.Flags > ServiceFlags.All || service.MembersCount > Limits.ServersPerServiceMax
+            if (service.Valid != 1 || service.IpVersion is not (4 or 6) || service.Scheduler > Scheduler.Wlc || service.Flags > ServiceFlags.All || service.ConnectionsMax > Limits.ConnectionsMax || service.MembersCount > Limits.ServersPerServiceMax
                 || (ulong)service.MembersFirst + service.MembersCount > memberCount || (ulong)service.MaglevFirst + service.MaglevSize > maglevCount)
             {
                 return SnapshotFault.Service;

@@ -32,7 +32,7 @@ internal sealed unsafe class Refusals(ISlowPathHost host, SlowPathCounters* coun
             return;
         }
 
-        bool isUnserved = reason is DropReason.NoServer or DropReason.NoService;
+        bool isUnserved = reason is DropReason.NoServer or DropReason.NoService or DropReason.ServiceFull or DropReason.ServersFull;
         int l4Bytes = 0;
         byte protocol = 0;
         byte* l4 = isUnserved ? Transport(ip, length - l3, out l4Bytes, out protocol) : null;

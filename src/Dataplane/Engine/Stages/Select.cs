@@ -12,6 +12,9 @@ namespace Forwarder.Engine;
 /// </summary>
 public static unsafe class Select
 {
+    /// <summary>Places of a Maglev table that are tried for a server that is not full.</summary>
+    private const uint MaglevPlacesMax = 64;
+
     /// <summary>Selects a server for each undecided packet of the burst.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Run(EngineState* state, Burst* burst)
@@ -225,7 +228,7 @@ public static unsafe class Select
         ref WorkerCounters counters = ref state->Block->Counters;
         if (displaced != 0)
         {
-            FlowCounts.Leave(state->Servers, displaced);
+            FlowCounts.Leave(state, displaced);
             LastHops.Leave(state, displaced);
             LocalPorts.Leave(state, value, PacketPath.Version(burst->Path[i]));
             CountDisplaced(state, displaced, ref counters);
@@ -239,10 +242,10 @@ public static unsafe class Select
             return 0;
         }
 
-        uint server = hasRoom && service->Scheduler == Scheduler.Wlc ? LeastConnections(state, service) : ByMaglev(state, service, burst->Hash[i]);
+        uint server = !hasRoom ? ByMaglev(state, service, burst->Hash[i]) : ConnectionLimits.IsFull(state, service, burst->Service[i]) ? 0 : Schedule(state, service, burst->Hash[i]);
         if (server == 0)
         {
-            burst->Unserved(i, DropReason.NoServer, (service->Flags & ServiceFlags.RejectNoServer) != 0);
+            Unserved(state, burst, i, service);
             return 0;
         }
 
@@ -256,17 +259,25 @@ public static unsafe class Select
 
         byte flags = burst->TcpFlags[i];
         FlowState flowState = FlowStates.First(service->Protocol, state->View.Servers[server].StateTable, flags);
-        ServerCounters* serverCounters = state->Servers + server;
-        serverCounters->Connections++;
-        byte incarnation = state->View.Servers[server].Incarnation;
-        FlowCounts.Enter(serverCounters, incarnation, (uint)flowState);
+        state->Servers[server].Connections++;
+        FlowCounts.Enter(state, server, burst->Service[i], (uint)flowState);
         counters.FlowsCreated++;
         if (service->Protocol == Wire.Sctp ? flags != SctpEvent.Init : service->Protocol == Wire.Tcp && (flags & Wire.Syn) == 0)
         {
             counters.FlowsMidstream++;
         }
 
-        return FlowValue.Pack(server, incarnation, flowState, state->DeadlineMs(service->Timeouts, (uint)flowState));
+        return FlowValue.Pack(server, state->View.Servers[server].Incarnation, flowState, state->DeadlineMs(service->Timeouts, (uint)flowState));
+    }
+
+    /// <summary>No server for a new flow: there is none, or limits of connections are reached.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Unserved(EngineState* state, Burst* burst, int i, ServiceEntry* service)
+    {
+        DropReason reason = service->MaglevSize == 0 ? DropReason.NoServer
+            : ConnectionLimits.IsFull(state, service, burst->Service[i]) ? DropReason.ServiceFull : DropReason.ServersFull;
+        state->Services[burst->Service[i]].Refused += reason == DropReason.NoServer ? 0u : 1;
+        burst->Unserved(i, reason, (service->Flags & ServiceFlags.RejectNoServer) != 0);
     }
 
     private static void CountDisplaced(EngineState* state, ulong displaced, ref WorkerCounters counters)
@@ -283,6 +294,47 @@ public static unsafe class Select
         {
             counters.FlowsRescheduled++;
         }
+    }
+
+    private static uint Schedule(EngineState* state, ServiceEntry* service, uint hash)
+    {
+        if (service->Scheduler == Scheduler.Wlc)
+        {
+            return LeastConnections(state, service);
+        }
+
+        uint server = ByMaglev(state, service, hash);
+        return server != 0 && ConnectionLimits.IsFull(state, server) ? NextByMaglev(state, service, hash) : server;
+    }
+
+    /// <summary>
+    /// The flow's own server takes no more: the next one in the table from the flow's place on that does. Other flows stay where they
+    /// are. After some places the members are asked one after another, as they are fewer than places.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static uint NextByMaglev(EngineState* state, ServiceEntry* service, uint hash)
+    {
+        uint at = (uint)(((ulong)hash * service->MaglevSize) >> 32);
+        uint* members = state->View.Members + service->MembersFirst;
+        for (uint n = 1; n <= MaglevPlacesMax; n++)
+        {
+            uint server = members[state->View.Maglev[service->MaglevFirst + ((at + n) % service->MaglevSize)]];
+            if (!ConnectionLimits.IsFull(state, server))
+            {
+                return server;
+            }
+        }
+
+        for (uint n = 0; n < service->MembersCount; n++)
+        {
+            uint server = members[(hash + n) % service->MembersCount];
+            if (state->View.Servers[server].Weight != 0 && !ConnectionLimits.IsFull(state, server))
+            {
+                return server;
+            }
+        }
+
+        return 0;
     }
 
     private static uint ByMaglev(EngineState* state, ServiceEntry* service, uint hash)
@@ -307,7 +359,7 @@ public static unsafe class Select
             uint server = members[m];
             ServerEntry* entry = state->View.Servers + server;
             ulong weight = entry->Weight;
-            if (weight == 0)
+            if (weight == 0 || ConnectionLimits.IsFull(state, server))
             {
                 continue;
             }

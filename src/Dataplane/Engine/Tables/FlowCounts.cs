@@ -9,17 +9,22 @@ namespace Forwarder.Engine;
 /// </summary>
 public static unsafe class FlowCounts
 {
-    /// <summary>A flow has come into the table.</summary>
-    public static void Enter(ServerCounters* counters, byte incarnation, uint flowState)
+    /// <summary>A flow of a service has come into the table.</summary>
+    public static void Enter(EngineState* state, uint server, uint service, uint flowState)
     {
+        ServerCounters* counters = state->Servers + server;
+        byte incarnation = state->View.Servers[server].Incarnation;
         if (counters->Incarnation != incarnation)
         {
+            state->Services[counters->Service].Connections -= counters->ActiveConnections + counters->InactiveConnections;
             counters->Incarnation = incarnation;
+            counters->Service = (ushort)service;
             counters->ActiveConnections = 0;
             counters->InactiveConnections = 0;
         }
 
         Of(counters, flowState)++;
+        state->Services[service].Connections++;
     }
 
     /// <summary>A flow has changed its state.</summary>
@@ -30,14 +35,20 @@ public static unsafe class FlowCounts
     }
 
     /// <summary>A flow has left the table.</summary>
-    public static void Leave(ServerCounters* servers, ulong value)
+    public static void Leave(EngineState* state, ulong value)
     {
-        ServerCounters* counters = servers + FlowValue.Server(value);
+        ServerCounters* counters = state->Servers + FlowValue.Server(value);
         if (FlowValue.Server(value) < Limits.ServersMax && counters->Incarnation == FlowValue.Incarnation(value))
         {
             Of(counters, FlowValue.State(value))--;
+            state->Services[counters->Service].Connections--;
         }
     }
+
+    /// <summary>Flows of a server in the table.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint Total(ServerCounters* counters, byte incarnation) =>
+        counters->Incarnation != incarnation ? 0 : counters->ActiveConnections + counters->InactiveConnections;
 
     /// <summary>IPVS's measure of a server's load: active × 256 + inactive.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -34,7 +34,7 @@ public static unsafe class FlowSweep
     /// <summary>Takes a flow out of its table; what it held is free, and it no longer counts for its server.</summary>
     internal static void Remove4(EngineState* state, ulong* value)
     {
-        FlowCounts.Leave(state->Servers, *value);
+        FlowCounts.Leave(state, *value);
         LastHops.Leave(state, *value);
         LocalPorts.Leave(state, value, 4);
         state->Flows4.Remove(value);
@@ -43,7 +43,7 @@ public static unsafe class FlowSweep
     /// <inheritdoc cref="Remove4"/>
     internal static void Remove6(EngineState* state, FlowTable6.Entry* entry)
     {
-        FlowCounts.Leave(state->Servers, entry->Value);
+        FlowCounts.Leave(state, entry->Value);
         LastHops.Leave(state, entry->Value);
         LocalPorts.Leave(state, &entry->Value, 6);
         state->Flows6.Remove(entry);

@@ -21,6 +21,7 @@ public sealed unsafe class Housekeeping
     private readonly SlowPathHost _host;
     private readonly SlowPath _slowPath;
     private readonly FlowQueries _queries;
+    private readonly ConnectionSums _sums;
     private readonly PortReporter _reporter;
     private readonly PortFilters _filters;
     private readonly Log _log;
@@ -28,7 +29,7 @@ public sealed unsafe class Housekeeping
     private readonly ulong[] _spares;
     private readonly uint _frameCapacity;
     private SealMeter _seal;
-    private long _reportDueMs, _tickDueMs;
+    private long _reportDueMs, _tickDueMs, _summedMs;
     private ulong _rejected;
 
     public Housekeeping(Native native, Region region, Launcher launcher, DataplaneConfig config)
@@ -40,6 +41,7 @@ public sealed unsafe class Housekeeping
         ulong[] macs = [.. launcher.Ports.Select(p => p.Mac)];
         _slowPath = new SlowPath(_host, (ulong*)(region.Start + RegionLayout.NeighboursOffset), (ulong*)(region.Start + RegionLayout.LeasesOffset), &process->SlowPath, macs);
         _queries = new FlowQueries(region, launcher.Workers);
+        _sums = new ConnectionSums(region);
         _log = new Log(native);
         string[] names = [.. config.Ports.Select(p => p.Name)];
         _reporter = new PortReporter(native, region, launcher.Ports, names, _log);
@@ -59,6 +61,7 @@ public sealed unsafe class Housekeeping
         {
             _slowPath.SetSnapshot(view, Environment.TickCount64);
             _filters.SetSnapshot(view);
+            _sums.SetSnapshot(view);
         }
 
         resumed |= TakeSnapshot(Environment.TickCount64);
@@ -95,6 +98,12 @@ public sealed unsafe class Housekeeping
         TakeSnapshot(nowMs);
         int done = FromWorkers(nowMs) + FromHost();
         _queries.Poll((uint)nowMs);
+        if (nowMs != _summedMs)
+        {
+            _summedMs = nowMs;
+            _sums.Run();
+        }
+
         if (nowMs >= _tickDueMs)
         {
             _tickDueMs = nowMs + TickIntervalMs;
@@ -118,6 +127,7 @@ public sealed unsafe class Housekeeping
         {
             _slowPath.SetSnapshot(view, nowMs);
             _filters.SetSnapshot(view);
+            _sums.SetSnapshot(view);
             _gate.Accept();
         }
 

@@ -218,6 +218,8 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
             block,
             (ServerCounters*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(region.ServerCounters(index))),
             (SourceCounters*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(region.SourceCounters(index))),
+            (ServiceCounters*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(region.ServiceCounters(index))),
+            (uint*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(region.OtherConnections(index))),
             new ReadOnlySpan<ulong>(macs, Ports.Length),
             index,
             Workers.Length);
