@@ -25,6 +25,8 @@ public static partial class ReferenceChecks
         ["server removed, `expire_nodest_conn=0`: the next two segments"] = (s_all, (bed, method) => Removed(bed, method, 0)),
         ["server removed, `expire_nodest_conn=1`: the next two segments"] = (s_all, (bed, method) => Removed(bed, method, 1)),
         ["server removed and added again: the next segment"] = (s_dr, RemovedAndBack),
+        ["upper threshold 2 for rs7: servers of 8 SYNs"] = (s_dr, UpperThreshold),
+        ["upper threshold 2 for each: the fifth SYN"] = (s_dr, AllOverloaded),
         ["no server: SYN; UDP"] = (s_dr, NoServer),
         ["all servers have weight 0: SYN"] = (s_dr, AllQuiet),
         ["VIP, but no service: SYN; UDP"] = (s_dr, NoService),
@@ -66,8 +68,30 @@ public static partial class ReferenceChecks
     private static string Distribution(ReferenceBed bed, string method)
     {
         int port = Service(bed, method);
-        return string.Join(", ", Enumerable.Range(0, 30).Select(_ => new ReferenceFlow(bed, port).Send(Packet.Syn)).GroupBy(s => s).OrderBy(g => g.Key).Select(g => $"{g.Key} {g.Count()}"));
+        return Shares(bed, port, 30);
     }
+
+    private static string UpperThreshold(ReferenceBed bed, string method)
+    {
+        int port = Service(bed, method);
+        bed.Ipvsadm($"-e -t {Vip}:{port} {Real(FirstServer, method)} {Flag(method)} -w 2 -x 2");
+        return Shares(bed, port, 8);
+    }
+
+    private static string AllOverloaded(ReferenceBed bed, string method)
+    {
+        int port = Service(bed, method);
+        foreach (string server in (string[])[FirstServer, SecondServer])
+        {
+            bed.Ipvsadm($"-e -t {Vip}:{port} {Real(server, method)} {Flag(method)} -w 1 -x 2");
+        }
+
+        Shares(bed, port, 4);
+        return new ReferenceFlow(bed, port).Send(Packet.Syn);
+    }
+
+    private static string Shares(ReferenceBed bed, int port, int flows) =>
+        string.Join(", ", Enumerable.Range(0, flows).Select(_ => new ReferenceFlow(bed, port).Send(Packet.Syn)).GroupBy(s => s).OrderBy(g => g.Key).Select(g => $"{g.Key} {g.Count()}"));
 
     private static string Listing(ReferenceBed bed, string method)
     {
