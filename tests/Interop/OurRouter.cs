@@ -53,6 +53,8 @@ public sealed class OurRouter : IVrrpOwnership, IVrrpNeighbours, IDisposable
 
     public void Own(int id, long untilNs) => Volatile.Write(ref _ownedUntilNs, untilNs);
 
+    public bool IsAwaitingSend() => false;
+
     public void Release(int id) => Volatile.Write(ref _ownedUntilNs, 0);
 
     public void Changed(int id, VrrpState state, VrrpReason reason, byte priority)

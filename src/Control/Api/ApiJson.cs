@@ -29,6 +29,7 @@ namespace Forwarder.Api;
 [JsonSerializable(typeof(ConnectionRemoval))]
 [JsonSerializable(typeof(DirectorEvent))]
 [JsonSerializable(typeof(IReadOnlyList<VrrpGroupView>))]
+[JsonSerializable(typeof(VrrpGroupView))]
 [JsonSerializable(typeof(IReadOnlyList<SourcePoolView>))]
 [JsonSerializable(typeof(VrrpCommand))]
 [JsonSerializable(typeof(VrrpGroupSettings))]

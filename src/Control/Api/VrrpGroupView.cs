@@ -23,6 +23,10 @@ public sealed record VrrpGroupView
     public string? Reason { get; init; }
     /// <summary>Time in this state, in s.</summary>
     public double SinceS { get; init; }
+    /// <summary>For how long it is still held back as backup, in s, after <c>backup</c> or <c>handover</c>; null if it is not.</summary>
+    public double? HeldForS { get; init; }
+    /// <summary>After how long it takes part, in s, while <c>startDelayMs</c> runs; null after that.</summary>
+    public double? StartsInS { get; init; }
     /// <summary>Priority in effect.</summary>
     public int Priority { get; init; }
     /// <summary>Whether the dataplane answers and forwards for the VIPs: the lease has not run out.</summary>

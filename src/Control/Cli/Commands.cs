@@ -61,9 +61,11 @@ public static class Commands
         return command;
     }
 
-    private static Command Show(string name, string description, string path, Action<string> print) => Action(name, description, (api, parsed) =>
+    private static Command Show(string name, string description, string path, Action<string> print) => Show(name, description, _ => path, print);
+
+    private static Command Show(string name, string description, Func<ParseResult, string> path, Action<string> print, params Symbol[] symbols) => Action(name, description, (api, parsed) =>
     {
-        string body = api.GetText(path);
+        string body = api.GetText(path(parsed));
         if (parsed.GetValue(s_json))
         {
             Console.WriteLine(body);
@@ -72,7 +74,7 @@ public static class Commands
         {
             print(body);
         }
-    });
+    }, symbols);
 
     private static Command Services()
     {
@@ -166,19 +168,17 @@ public static class Commands
         Option<int> seconds = new("--for") { Description = "Seconds, 1 to 86400", DefaultValueFactory = _ => 300 };
         Command vrrp = new("vrrp", "VRRP groups");
         vrrp.Add(Show("list", "All groups, a line each", "v1/vrrp", VrrpTables.Brief));
-        vrrp.Add(Action("show", "One group with timers and counters", (api, p) =>
-        {
-            VrrpGroupView group = api.Get("v1/vrrp", ApiJson.Default.IReadOnlyListVrrpGroupView).FirstOrDefault(g => g.Name == p.GetValue(name)) ?? throw new CliException($"There is no VRRP group \"{p.GetValue(name)}\".");
-            VrrpTables.Verbose(group);
-        }, name));
+        vrrp.Add(Show("show", "One group with timers and counters", p => GroupPath(p.GetValue(name)!), VrrpTables.Verbose, name));
         vrrp.Add(Action("backup", "Make a group backup at once, for some time", (api, p) => VrrpCommand(api, p.GetValue(name)!, "backup", p.GetValue(seconds)), name, seconds));
         vrrp.Add(Action("handover", "Hand a group over: active until another director is, then backup for some time", (api, p) => VrrpCommand(api, p.GetValue(name)!, "handover", p.GetValue(seconds)), name, seconds));
-        vrrp.Add(Action("release", "End the time for which a group was made backup", (api, p) => api.Change(HttpMethod.Post, $"v1/vrrp/{Uri.EscapeDataString(p.GetValue(name)!)}/release"), name));
+        vrrp.Add(Action("release", "End the time for which a group was made backup", (api, p) => api.Change(HttpMethod.Post, $"{GroupPath(p.GetValue(name)!)}/release"), name));
         return vrrp;
     }
 
+    private static string GroupPath(string group) => $"v1/vrrp/{Uri.EscapeDataString(group)}";
+
     private static void VrrpCommand(ApiClient api, string group, string verb, int seconds) =>
-        api.Change(HttpMethod.Post, $"v1/vrrp/{Uri.EscapeDataString(group)}/{verb}", ApiClient.Json(new VrrpCommand { DurationS = seconds }, ApiJson.Default.VrrpCommand));
+        api.Change(HttpMethod.Post, $"{GroupPath(group)}/{verb}", ApiClient.Json(new VrrpCommand { DurationS = seconds }, ApiJson.Default.VrrpCommand));
 
     private static Command CompletionScripts()
     {

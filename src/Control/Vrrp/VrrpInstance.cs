@@ -178,7 +178,7 @@ public sealed class VrrpInstance
         }
 
         _started = true;
-        Counters.SinceNs = _nowNs;
+        SinceNs = Counters.SinceNs = _nowNs;
         if (Config.StartDelayMs > 0)
         {
             _timers.Set(VrrpTimer.StartDelay, _nowNs + (Config.StartDelayMs * VrrpLimits.NanosecondsPerMillisecond));
@@ -654,6 +654,10 @@ public sealed class VrrpInstance
         if (State == VrrpState.Backup)
         {
             _timers.Set(VrrpTimer.MasterDown, _timers.DueNs(VrrpTimer.MasterDown) + SkewNs - oldSkewNs);
+        }
+        else if (State == VrrpState.Active)
+        {
+            ActivePriority = Priority;
         }
     }
 

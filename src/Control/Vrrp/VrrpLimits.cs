@@ -36,6 +36,9 @@ public static class VrrpLimits
     public const int UnicastPeersMax = 32;
     public const int WeightMax = 253;
 
+    /// <summary>A peer that is to take over in a planned handover has at least so long after its skew.</summary>
+    public const long HandoverPeerMinNs = 500 * NanosecondsPerMillisecond;
+
     /// <summary>Master_Down_Interval is three advertisement intervals and the skew (RFC 9568 section 6.1).</summary>
     public const int DownAdverts = 3;
 }

@@ -34,8 +34,9 @@ public static class VrrpTimers
 
     /// <summary>
     /// How long a planned handover waits for the peer: the longest skew that a peer can have, and half an interval for
-    /// its advertisement to come in.
+    /// its advertisement to come in; with short intervals what a busy host needs to take over at all. The addresses are
+    /// served here meanwhile.
     /// </summary>
     public static long HandoverNs(VrrpVersion version, long intervalNs) =>
-        SkewNs(version, VrrpLimits.PriorityResign, intervalNs) + (intervalNs / 2);
+        SkewNs(version, VrrpLimits.PriorityResign, intervalNs) + Math.Max(intervalNs / 2, VrrpLimits.HandoverPeerMinNs);
 }

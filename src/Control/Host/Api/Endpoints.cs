@@ -98,15 +98,17 @@ public static class Endpoints
     {
         app.MapGet("/v1/vrrp", async (VrrpService vrrp) => Results.Json(await vrrp.ViewsAsync(), ApiJson.Default.IReadOnlyListVrrpGroupView))
             .Named("listVrrpGroups", "VRRP groups: state, timers, counters").Produces<IReadOnlyList<VrrpGroupView>>();
+        app.MapGet("/v1/vrrp/{name}", async (string name, VrrpService vrrp) => Results.Json(await vrrp.ViewAsync(name), ApiJson.Default.VrrpGroupView))
+            .Named("getVrrpGroup", "One VRRP group").Produces<VrrpGroupView>().Refuses(StatusCodes.Status404NotFound);
         app.MapPost("/v1/vrrp/{name}/backup", (string name, HttpRequest request, VrrpService vrrp) => CommandAsync(name, request, vrrp, VrrpEvent.ForceBackup))
             .Named("forceVrrpBackup", "Makes a group backup for some time, at once").Takes<VrrpCommand>().Produces(StatusCodes.Status204NoContent).Refuses(StatusCodes.Status404NotFound, StatusCodes.Status503ServiceUnavailable);
         app.MapPost("/v1/vrrp/{name}/handover", (string name, HttpRequest request, VrrpService vrrp) => CommandAsync(name, request, vrrp, VrrpEvent.Handover))
-            .Named("handOverVrrp", "Hands a group over: goes on until another director is active, then is backup for some time").Takes<VrrpCommand>().Produces(StatusCodes.Status204NoContent).Refuses(StatusCodes.Status404NotFound, StatusCodes.Status503ServiceUnavailable);
-        app.MapPost("/v1/vrrp/{name}/release", (string name, VrrpService vrrp) =>
+            .Named("handOverVrrp", "Hands a group over: goes on until another director is active, then is backup for some time").Takes<VrrpCommand>().Produces(StatusCodes.Status204NoContent).Refuses(StatusCodes.Status404NotFound, StatusCodes.Status409Conflict, StatusCodes.Status503ServiceUnavailable);
+        app.MapPost("/v1/vrrp/{name}/release", async (string name, VrrpService vrrp) =>
         {
-            vrrp.Post(name, VrrpEvent.ReleaseBackup);
+            await vrrp.CommandAsync(name, VrrpEvent.ReleaseBackup);
             return Results.NoContent();
-        }).Named("releaseVrrp", "Ends the time for which a group was made backup").Produces(StatusCodes.Status204NoContent).Refuses(StatusCodes.Status404NotFound, StatusCodes.Status503ServiceUnavailable);
+        }).Named("releaseVrrp", "Ends the time for which a group was made backup").Produces(StatusCodes.Status204NoContent).Refuses(StatusCodes.Status404NotFound, StatusCodes.Status409Conflict, StatusCodes.Status503ServiceUnavailable);
     }
 
     private static async Task<IResult> CommandAsync(string name, HttpRequest request, VrrpService vrrp, Func<long, VrrpEvent> make)
@@ -117,7 +119,7 @@ public static class Endpoints
             throw ApiException.Invalid("/durationS", $"{command.DurationS} is out of range; allowed are 1 to {VrrpCommandMaxS} seconds.");
         }
 
-        vrrp.Post(name, make(command.DurationS * VrrpLimits.NanosecondsPerSecond));
+        await vrrp.CommandAsync(name, make(command.DurationS * VrrpLimits.NanosecondsPerSecond));
         return Results.NoContent();
     }
 

@@ -15,15 +15,41 @@ public sealed class VrrpLeases(DataplaneSupervisor supervisor, VrrpNotifier noti
 
     private readonly ConcurrentDictionary<int, string> _names = new();
     private readonly Dictionary<(int Id, VrrpTroubleKind Kind), long> _toldMs = [];
+    private readonly Queue<Promise> _promises = new();
+    private readonly long[] _releasedNs = new long[Limits.VrrpGroupsMax];
+    private readonly DataplanePulse _pulse = new();
+
+    /// <summary>A lease that begins when the advertisement that was handed over at <paramref name="MadeNs"/> has left.</summary>
+    private readonly record struct Promise(int Id, long MadeNs, long UntilNs);
 
     /// <summary>Names a group for its events.</summary>
     public void Name(int id, string name) => _names[id] = name;
 
     /// <inheritdoc/>
-    public void Own(int id, long untilNs) => Write(id, (ulong)untilNs);
+    public void Own(int id, long untilNs) => _promises.Enqueue(new Promise(id, VrrpLoop.NowNs, untilNs));
 
     /// <inheritdoc/>
-    public void Release(int id) => Write(id, 0);
+    public void Release(int id)
+    {
+        _releasedNs[id] = VrrpLoop.NowNs;
+        Write(id, 0);
+    }
+
+    /// <inheritdoc/>
+    public bool IsAwaitingSend()
+    {
+        long nowNs = VrrpLoop.NowNs, sentBeforeNs = _promises.Count > 0 && supervisor.Region is { } region ? _pulse.SentBeforeNs(region, nowNs) : 0;
+        while (_promises.TryPeek(out Promise promise) && (promise.MadeNs < sentBeforeNs || promise.UntilNs < nowNs))
+        {
+            _promises.Dequeue();
+            if (promise.MadeNs > _releasedNs[promise.Id])
+            {
+                Write(promise.Id, (ulong)promise.UntilNs);
+            }
+        }
+
+        return _promises.Count > 0;
+    }
 
     /// <summary>Whether the group's VIPs are this director's now.</summary>
     public bool IsOwned(int id) => supervisor.Region is { } region && Volatile.Read(ref region.Leases[id]) > (ulong)VrrpLoop.NowNs;

@@ -16,6 +16,9 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
 
     private const int WaitsPerInterval = 4;
 
+    /// <summary>How soon to look again whether an advertisement has left: housekeeping turns as often when idle.</summary>
+    private const long SendWaitNs = 200_000;
+
     /// <summary>Packets read from a link before timers are looked at again, and the shortest time to the next so many: a flood of advertisements must not take the CPU.</summary>
     private const int ReceivePerTurn = 64;
 
@@ -33,7 +36,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
     private VrrpLink[] _links = [];
     private SocketWait _packets = s_sleep;
     private readonly VrrpStall _stall = new(NowNs) { ToleranceNs = StallMaxNs };
-    private bool _isBehind;
+    private bool _isBehind, _isAwaitingSend;
     private VrrpMember[] _members = [];
     private VrrpInstance[] _instances = [];
     private Place[] _places = [];
@@ -91,7 +94,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
 
     private void Turn()
     {
-        long waitNs = Math.Clamp(NextDueNs() - NowNs, 0, _isBehind ? ReceiveTurnNs : _waitNs);
+        long waitNs = Math.Clamp(NextDueNs() - NowNs, 0, _isAwaitingSend ? SendWaitNs : _isBehind ? ReceiveTurnNs : _waitNs);
         (_isBehind ? s_sleep : _packets).Until(waitNs);
         ReceiveAll(waitNs);
         while (_commands.TryDequeue(out Action? command))
@@ -108,7 +111,11 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
             }
         }
 
-        _announcements.SendDue(NowNs);
+        _isAwaitingSend = ownership.IsAwaitingSend();
+        if (!_isAwaitingSend)
+        {
+            _announcements.SendDue(NowNs); // what is announced is owned
+        }
     }
 
     private void ReceiveAll(long waitNs)
@@ -217,7 +224,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
 
     private long NextDueNs()
     {
-        long dueNs = _announcements.NextDueNs;
+        long dueNs = _isAwaitingSend ? VrrpTimers.Never : _announcements.NextDueNs;
         foreach (VrrpInstance instance in _instances)
         {
             dueNs = Math.Min(dueNs, instance.NextDueNs);

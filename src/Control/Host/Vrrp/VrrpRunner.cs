@@ -7,10 +7,14 @@ public sealed class VrrpRunner : IDisposable
     private readonly Thread _thread;
 
     /// <summary>Starts the thread, at real-time priority if that is allowed; if not, says why and goes on.</summary>
-    public VrrpRunner(IVrrpOwnership ownership, IVrrpNeighbours neighbours, Action<string> refused)
+    /// <param name="ownership">Carries out what is decided.</param>
+    /// <param name="neighbours">Knows MAC addresses of unicast peers.</param>
+    /// <param name="workerCpus">Which the thread keeps off.</param>
+    /// <param name="refused">Told why there is no real-time priority.</param>
+    public VrrpRunner(IVrrpOwnership ownership, IVrrpNeighbours neighbours, IReadOnlyList<int> workerCpus, Action<string> refused)
     {
         Loop = new VrrpLoop(ownership, neighbours);
-        _thread = new Thread(() => Run(refused)) { Name = "vrrp", IsBackground = true };
+        _thread = new Thread(() => Run(workerCpus, refused)) { Name = "vrrp", IsBackground = true };
         _thread.Start();
     }
 
@@ -25,8 +29,9 @@ public sealed class VrrpRunner : IDisposable
         _stop.Dispose();
     }
 
-    private void Run(Action<string> refused)
+    private void Run(IReadOnlyList<int> workerCpus, Action<string> refused)
     {
+        RealTime.KeepOff(workerCpus);
         if (RealTime.Enter() is { Length: > 0 } why)
         {
             refused(why);

@@ -18,9 +18,9 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
     private readonly Dictionary<int, (VrrpFaults Faults, byte Priority)> _told = [];
     private volatile IReadOnlyList<Group> _groups = [];
     private volatile VrrpRunner? _runner;
+    private readonly Dictionary<VrrpLinkKey, string> _missing = [];
     private IReadOnlyList<Group> _given = [];
     private int _dataplanePid;
-    private string _trouble = "";
 
     /// <summary>Takes up the groups of a model that is in force. Called by the state's owner.</summary>
     public void Take(DirectorModel model)
@@ -51,13 +51,45 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
         return [.. groups.Select(group => views?.GetValueOrDefault(group.Id) ?? Waiting(group))];
     }
 
-    /// <summary>Hands an event to a group.</summary>
-    /// <exception cref="ApiException">404: there is no such group; 503: it does not run.</exception>
-    public void Post(string name, VrrpEvent happened)
+    /// <summary>A group as it is now.</summary>
+    /// <exception cref="ApiException">404: there is no such group.</exception>
+    public async Task<VrrpGroupView> ViewAsync(string name) => (await ViewsAsync()).FirstOrDefault(g => g.Name == name) ?? throw NoGroup(name);
+
+    /// <summary>Hands what an operator asks for to a group.</summary>
+    /// <exception cref="ApiException">404: there is no such group; 409: it is not in the state for it; 503: it does not run.</exception>
+    public async Task CommandAsync(string name, VrrpEvent happened)
     {
-        Group group = _groups.FirstOrDefault(g => g.Model.Name == name) ?? throw ApiException.NotFound($"There is no VRRP group \"{name}\".");
-        VrrpRunner runner = _runner ?? throw ApiException.Unavailable($"VRRP group \"{name}\" does not run: the dataplane or its exception port is not there.");
-        runner.Loop.Post(group.Id, happened);
+        Group group = _groups.FirstOrDefault(g => g.Model.Name == name) ?? throw NoGroup(name);
+        string? answer = _runner is { } runner ? await Ask(runner.Loop.AskAsync(loop => Command(loop, group.Id, happened))) : null;
+        if (answer != "")
+        {
+            throw answer == null
+                ? ApiException.Unavailable($"VRRP group \"{name}\" does not run: the dataplane or its exception port is not there.")
+                : ApiException.Conflict($"VRRP group \"{name}\" {answer}.");
+        }
+    }
+
+    private ApiException NoGroup(string name) =>
+        ApiException.NotFound($"There is no VRRP group \"{name}\"; there are {string.Join(", ", _groups.Select(g => g.Model.Name).DefaultIfEmpty("none"))}.");
+
+    /// <summary>"" = it is done; null = the group does not run; otherwise why it makes no sense now.</summary>
+    private static string? Command(VrrpLoop loop, int id, VrrpEvent happened)
+    {
+        VrrpInstance? instance = loop.Instances.FirstOrDefault(i => i.Member.Id == id).Instance;
+        string? refusal = happened.Kind switch
+        {
+            _ when instance == null => null,
+            VrrpEventKind.Handover when instance.State != VrrpState.Active => $"is {VrrpText.Of(instance.State)} here: only the active director can hand over",
+            VrrpEventKind.Handover when instance.IsHandingOver => "is being handed over already",
+            VrrpEventKind.ReleaseBackup when !instance.IsForcedBackup => "is not held back",
+            _ => "",
+        };
+        if (refusal == "")
+        {
+            loop.Post(id, happened);
+        }
+
+        return refusal;
     }
 
     /// <inheritdoc/>
@@ -144,7 +176,7 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
 
         IEnumerable<string> causes =
         [
-            .. (faults & VrrpFaults.Link) != 0 ? (string[])["the port of its addresses has no link"] : [], .. (faults & VrrpFaults.Worker) != 0 ? (string[])["a worker stands still"] : [],
+            .. (faults & VrrpFaults.Link) != 0 ? (string[])["the port of its addresses has no link"] : [], .. (faults & VrrpFaults.Worker) != 0 ? (string[])["a worker or housekeeping stands still"] : [],
             .. tracking.Views(group.Model.Tracks).Where(t => t.Fault || t.Offset != 0).Select(t => $"{t.Name} is {(t.Up ? "up" : "down")}{(t.Detail == null ? "" : $" ({t.Detail})")}"),
         ];
         string why = string.Join(", ", causes.DefaultIfEmpty("nothing is down any more"));
@@ -167,11 +199,13 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
             return;
         }
 
-        _runner ??= new VrrpRunner(leases, neighbours, why => events.Add("vrrp.trouble", $"VRRP runs without real-time priority: {why}.", 0));
+        _runner ??= new VrrpRunner(leases, neighbours, WorkerCpus(), why => events.Add("vrrp.trouble", $"VRRP runs without real-time priority: {why}.", 0));
         VrrpMember?[] members = [.. groups.Select(Member)];
         HashSet<string?> torn = [.. groups.Where((g, i) => members[i] == null && g.Model.SyncGroup != null).Select(g => g.Model.SyncGroup!.Name)];
         _runner.Loop.SetMembers([.. members.OfType<VrrpMember>().Where(m => m.SyncGroup == null || !torn.Contains(m.SyncGroup))]);
     }
+
+    private int[] WorkerCpus() => supervisor.Region is { } region ? [.. Enumerable.Range(0, region.Layout.WorkerCount).Select(w => (int)region.Worker(w).Cpu)] : [];
 
     private VrrpMember? Member(Group group)
     {
@@ -193,14 +227,14 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
         try
         {
             _links.Add(key, new VrrpLink(key.Device, key.Vlan));
-            _trouble = "";
+            _missing.Remove(key);
             return true;
         }
         catch (IOException e)
         {
-            if (_trouble != e.Message)
+            if (_missing.GetValueOrDefault(key) != e.Message)
             {
-                _trouble = e.Message;
+                _missing[key] = e.Message;
                 events.Add("vrrp.trouble", e.Message, 0);
             }
 
@@ -221,7 +255,7 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
         _given = [];
     }
 
-    private static async Task<T?> Ask<T>(Task<T> answer) where T : class =>
+    private static async Task<T?> Ask<T>(Task<T> answer) where T : class? =>
         await Task.WhenAny(answer, Task.Delay(AnswerTimeoutMs)) == answer ? await answer : null;
 
     /// <summary>All at once: each question waits for a turn of the loop.</summary>

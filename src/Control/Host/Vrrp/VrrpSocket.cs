@@ -26,8 +26,7 @@ public sealed class VrrpSocket : IDisposable
     /// <exception cref="IOException">There is no such interface, or the right is missing (CAP_NET_RAW).</exception>
     public VrrpSocket(string device, ushort vlan)
     {
-        NetworkInterface link = NetworkInterface.GetAllNetworkInterfaces().FirstOrDefault(n => n.Name == device)
-            ?? throw new IOException($"VRRP: there is no network interface \"{device}\".");
+        NetworkInterface link = Find(device) ?? throw new IOException($"VRRP: there is no network interface \"{device}\".");
         Mac = link.GetPhysicalAddress().GetAddressBytes();
         try
         {
@@ -41,6 +40,18 @@ public sealed class VrrpSocket : IDisposable
         {
             _socket?.Dispose();
             throw new IOException($"VRRP: no packet socket on \"{device}\": {e.Message}", e);
+        }
+    }
+
+    private static NetworkInterface? Find(string device)
+    {
+        try
+        {
+            return NetworkInterface.GetAllNetworkInterfaces().FirstOrDefault(n => n.Name == device);
+        }
+        catch (NetworkInformationException e)
+        {
+            throw new IOException($"VRRP: network interfaces cannot be listed: {e.Message}", e);
         }
     }
 

@@ -9,15 +9,19 @@ internal static class VrrpViews
     public static VrrpGroupView Make(VrrpGroupModel group, VrrpMember member, VrrpInstance i, VrrpLoop loop, bool owned, IReadOnlyList<VrrpTrackView> tracks) => new()
     {
         Name = group.Name, Interface = group.Settings.Interface, Vrid = group.Key.Vrid, Version = group.Settings.Version, Addresses = [.. group.Addresses.Select(a => a.ToString())], SyncGroup = group.SyncGroup?.Name,
-        State = VrrpText.Of(i.State), Reason = VrrpText.Of(i.Reason), SinceS = Math.Round((VrrpLoop.NowNs - i.SinceNs) / (double)VrrpLimits.NanosecondsPerSecond, 3),
+        State = VrrpText.Of(i.State), Reason = VrrpText.Of(i.Reason), SinceS = SinceS(i.SinceNs), HeldForS = Left(i, VrrpTimer.ForcedBackup), StartsInS = Left(i, VrrpTimer.StartDelay),
         Priority = i.Priority, Owned = owned, ActiveRouter = i.ActiveRouter?.ToString(), ActivePriority = i.ActivePriority,
         IntervalMs = Ms(i.ActiveIntervalNs), SkewMs = Ms(i.SkewNs), MasterDownMs = Ms(i.MasterDownNs), Tracks = tracks,
         ActiveReason = i.Counters.ActiveTransitions == 0 ? null : VrrpText.Of(i.Counters.ActiveReason), LastRefusal = i.Counters.LastRefusal == VrrpDecodeError.None ? null : VrrpText.Of(i.Counters.LastRefusal),
-        CountersSinceS = Math.Round((VrrpLoop.NowNs - i.Counters.SinceNs) / (double)VrrpLimits.NanosecondsPerSecond, 3), Counters = Counters(i.Counters, member.Heartbeats, loop),
+        CountersSinceS = SinceS(i.Counters.SinceNs), Counters = Counters(i.Counters, member.Heartbeats, loop),
     };
 
     /// <summary>What does not say which group it is for.</summary>
     private static readonly VrrpDecodeError[] s_withoutVrid = [VrrpDecodeError.BadIpHeader, VrrpDecodeError.NotVrrp, VrrpDecodeError.BadVrid];
+
+    private static double SinceS(long ns) => Math.Round((VrrpLoop.NowNs - ns) / (double)VrrpLimits.NanosecondsPerSecond, 3);
+
+    private static double? Left(VrrpInstance i, VrrpTimer timer) => i.DueNs(timer) == VrrpTimers.Never ? null : Math.Max(0, -SinceS(i.DueNs(timer)));
 
     private static double Ms(long ns) => ns / (double)VrrpLimits.NanosecondsPerMillisecond;
 

@@ -16,7 +16,7 @@ public struct ProcessBlock
     public ProcessState State;
     /// <summary>CLOCK_MONOTONIC at start, nanoseconds.</summary>
     public ulong StartedNs;
-    /// <summary>CLOCK_MONOTONIC of the last housekeeping round, nanoseconds.</summary>
+    /// <summary>CLOCK_MONOTONIC in ns at the start of the last round of housekeeping that emptied all exception ports.</summary>
     public ulong HeartbeatNs;
     /// <summary>1 once the process is sealed against allocation.</summary>
     public uint Sealed;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Forwarder.Abi;
 using Forwarder.Engine;
@@ -95,8 +96,14 @@ public sealed unsafe class Housekeeping
 
     private bool Round(long nowMs)
     {
+        ulong startedNs = (ulong)Stopwatch.GetTimestamp();
         TakeSnapshot(nowMs);
-        int done = FromWorkers(nowMs) + FromHost();
+        int done = FromWorkers(nowMs) + FromHost(out bool isEmptied);
+        if (isEmptied)
+        {
+            Volatile.Write(ref _region.Process.HeartbeatNs, startedNs);
+        }
+
         _queries.Poll((uint)nowMs);
         if (nowMs != _summedMs)
         {
@@ -108,7 +115,6 @@ public sealed unsafe class Housekeeping
         {
             _tickDueMs = nowMs + TickIntervalMs;
             _slowPath.Tick(nowMs);
-            Volatile.Write(ref _region.Process.HeartbeatNs, (ulong)nowMs * 1_000_000);
         }
 
         if (nowMs >= _reportDueMs)
@@ -179,15 +185,20 @@ public sealed unsafe class Housekeeping
         return done;
     }
 
-    private int FromHost()
+    private int FromHost(out bool isEmptied)
     {
         int done = 0;
+        isEmptied = true;
         for (int port = 0; port < _spares.Length; port++)
         {
-            for (int n = 0; n < HostFramesPerRound && _host.TryForwardFromHost(port, ref _spares[port], _frameCapacity); n++)
+            HostFrame last = HostFrame.Forwarded;
+            for (int n = 0; n < HostFramesPerRound && last == HostFrame.Forwarded; n++)
             {
-                done++;
+                last = _host.ForwardFromHost(port, ref _spares[port], _frameCapacity);
+                done += last == HostFrame.Forwarded ? 1 : 0;
             }
+
+            isEmptied &= last == HostFrame.None;
         }
 
         return done;

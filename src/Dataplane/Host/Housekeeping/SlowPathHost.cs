@@ -90,24 +90,29 @@ public sealed unsafe class SlowPathHost(Native native, MbufPools pools, Dataplan
     /// <inheritdoc/>
     public void Release(ulong packet) => native.PacketFree(packet);
 
-    /// <summary>Takes a frame of the host's from an exception port and sends it. False if there is none, or no room: it waits in the exception port then.</summary>
-    public bool TryForwardFromHost(int port, ref ulong spare, uint capacity)
+    /// <summary>Takes a frame of the host's from an exception port and sends it.</summary>
+    public HostFrame ForwardFromHost(int port, ref ulong spare, uint capacity)
     {
-        if (ports[port].Tap < 0 || !worker->FromHousekeeping.HasRoomBeside(0) || (spare == 0 && !TryAllocate(out spare, out _)))
+        if (ports[port].Tap < 0)
         {
-            return false;
+            return HostFrame.None;
+        }
+
+        if (!worker->FromHousekeeping.HasRoomBeside(0) || (spare == 0 && !TryAllocate(out spare, out _)))
+        {
+            return HostFrame.Waits;
         }
 
         byte* frame = Mbuf.Frame(spare);
         int length = native.TapRead(ports[port].Tap, frame, capacity);
         if (length <= 0)
         {
-            return false;
+            return HostFrame.None;
         }
 
         counters->FromHost++;
         Inject(spare, frame, length, port, group: 0);
         spare = 0;
-        return true;
+        return HostFrame.Forwarded;
     }
 }
