@@ -47,6 +47,23 @@ public sealed class StateStoreTests : IDisposable
     }
 
     [Fact]
+    public void OnlyItsOwnerReadsIt()
+    {
+        const UnixFileMode owner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        Save(States.WithServices(1));   // passwords may be in it
+        Assert.Equal(owner, File.GetUnixFileMode(StatePath));
+    }
+
+    [Fact]
+    public void ASeedThatIsNotThereIsAnErrorUnlessAStateIsStored()
+    {
+        string seed = Path.Combine(_folder, "no.json");
+        Assert.Contains(seed, Assert.Throws<InvalidDataException>(() => _store.Load(seed)).Message, StringComparison.Ordinal);
+        Save(States.WithServices(1));
+        Assert.Single(_store.Load(seed)!.Services);
+    }
+
+    [Fact]
     public void AWriteThatFailsKeepsTheOldState()
     {
         Save(States.WithServices(1));

@@ -8,18 +8,26 @@ public sealed class StateStore(string folder, StateText text)
 {
     private const int BufferBytes = 64 << 10;
 
+    /// <summary>VRRP passwords are in it.</summary>
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
     private readonly string _path = Path.Combine(folder, "state.json");
 
     private string TemporaryPath => _path + ".tmp";
 
     /// <summary>The stored state; else the one in the seed file; else null.</summary>
-    /// <exception cref="InvalidDataException">A file is there and is not a desired state.</exception>
+    /// <exception cref="InvalidDataException">A file is there and is not a desired state, or the seed file is wanted and not there.</exception>
     public DesiredState? Load(string? seedPath)
     {
-        string? path = File.Exists(_path) ? _path : seedPath != null && File.Exists(seedPath) ? seedPath : null;
+        string? path = File.Exists(_path) ? _path : seedPath;
         if (path == null)
         {
             return null;
+        }
+
+        if (!File.Exists(path))
+        {
+            throw new InvalidDataException($"--config {path}: there is no such file.");
         }
 
         try
@@ -38,7 +46,7 @@ public sealed class StateStore(string folder, StateText text)
     public void Prepare(DesiredState state)
     {
         Directory.CreateDirectory(folder);
-        using FileStream stream = new(TemporaryPath, FileMode.Create, FileAccess.Write, FileShare.None, BufferBytes);
+        using FileStream stream = new(TemporaryPath, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Share = FileShare.None, BufferSize = BufferBytes, UnixCreateMode = OwnerOnly });
         text.Write(stream, state);
         stream.Flush(flushToDisk: true);
     }
