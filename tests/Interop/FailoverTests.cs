@@ -7,7 +7,7 @@ namespace Forwarder.Interop.Tests;
 public sealed class FailoverTests(ITestOutputHelper output)
 {
     /// <summary>What a machine's jitter may excuse at the most.</summary>
-    private const double JitterMaxMs = 60;
+    private const double JitterMaxMs = 300;
 
     [Theory]
     [InlineData(10, 3)]

@@ -8,8 +8,8 @@ public sealed class DirectorPair : IDisposable
     /// <summary>MAC addresses of their ports, and the name of the group.</summary>
     public const string FirstMac = S1Lab.DirectorMac, SecondMac = "02:00:00:00:00:03", Group = "web";
 
-    /// <summary>Advertisement interval in ms, unless another is asked for.</summary>
-    public const int IntervalMs = 100;
+    /// <summary>Advertisement interval in ms, unless another is asked for: a shared machine stops a dataplane for some 100 ms now and then.</summary>
+    public const int IntervalMs = 200;
 
     /// <summary>Makes both; they are not started.</summary>
     public DirectorPair(int intervalMs = IntervalMs)
