@@ -68,9 +68,17 @@ public sealed class PathMtuTests : IDisposable
         Assert.Equal(0, end.Bad);
     }
 
-    private void Try(bool v6, string method, int headerBytes)
+    /// <summary>An IPv4 server behind an IPv6 VIP: the client may send the 20 bytes more that an IPv4 header is shorter.</summary>
+    [Fact]
+    public void A_transfer_from_IPv6_to_IPv4_passes()
     {
-        string vip = v6 ? S1Lab.VipV6 : S1Lab.Vip, service = v6 ? $"[{vip}]:{Port}" : $"{vip}:{Port}", address = v6 ? $"[{Rip6}]" : Rip;
+        using Transfer server = new(_server, Port);
+        Try(true, "-b", -20, Rip);
+    }
+
+    private void Try(bool v6, string method, int headerBytes, string? real = null)
+    {
+        string vip = v6 ? S1Lab.VipV6 : S1Lab.Vip, service = v6 ? $"[{vip}]:{Port}" : $"{vip}:{Port}", address = real ?? (v6 ? $"[{Rip6}]" : Rip);
         Ipvsadm("-C");
         Ipvsadm($"-A -t {service} -s wlc");
         Ipvsadm($"-a -t {service} -r {address}:{Port} {method}");

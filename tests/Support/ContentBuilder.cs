@@ -124,7 +124,7 @@ public sealed class ContentBuilder
         entry.StateTable = ServerEntry.StateTableOf(entry.Method, service.Protocol);
         CollectionsMarshal.AsSpan(Content.Services)[entry.Service].TwoWay = 1;
         entry.Target = (uint)Content.Targets.Count;
-        Content.Targets.Add(TargetEntry.Nat(service, hop.High, hop.Low, networkPort));
+        Content.Targets.Add(TargetEntry.Nat(service, hop.IpVersion, hop.High, hop.Low, networkPort));
         Content.Servers[server] = entry;
         if (hop.IpVersion == 4)
         {
@@ -163,9 +163,10 @@ public sealed class ContentBuilder
         }
 
         entry.Method = ForwardingMethod.FullNat;
+        entry.MtuBytes += (ushort)(hop.IpVersion != service.IpVersion ? 20 : 0);
         entry.StateTable = ServerEntry.StateTableOf(entry.Method, service.Protocol);
         entry.Target = (uint)Content.Targets.Count;
-        Content.Targets.Add(TargetEntry.Nat(service, hop.High, hop.Low, (ushort)IPAddress.HostToNetworkOrder((short)port)));
+        Content.Targets.Add(TargetEntry.Nat(service, hop.IpVersion, hop.High, hop.Low, (ushort)IPAddress.HostToNetworkOrder((short)port)));
         Content.Servers[server] = entry;
         return this;
     }

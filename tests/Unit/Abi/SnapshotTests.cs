@@ -118,6 +118,30 @@ public sealed class SnapshotTests
         Assert.Equal(expected, SnapshotVerifier.Verify(bytes, 1, out _));
     }
 
+    /// <summary>FullNAT may lead from IPv6 to IPv4 (NAT64), other ways not; its source addresses are of the server's family.</summary>
+    [Theory]
+    [InlineData("fd16::100", "172.16.58.7", "172.16.58.200", SnapshotFault.None)]
+    [InlineData("fd16::100", "fd16::7", "fd16::200", SnapshotFault.None)]
+    [InlineData("172.16.58.1", "fd16::7", "fd16::200", SnapshotFault.Target)]
+    [InlineData("fd16::100", "172.16.58.7", "fd16::200", SnapshotFault.Source)]
+    public void FullNatLeadsWhereWorkersTranslate(string vip, string server, string source, SnapshotFault expected)
+    {
+        ContentBuilder builder = new();
+        ushort lan = builder.Interface(0, 10, "172.16.58.2");
+        builder.Service(vip, 80, 6, Scheduler.Wlc, 251, (lan, server, 2));
+        builder.FullNat(1, 8080, source);
+        if (expected == SnapshotFault.Source)
+        {
+            (ulong high, ulong low) = ContentBuilder.Words(source);
+            CollectionsMarshal.AsSpan(builder.Content.Sources)[1] = new SourceEntry { High = high, Low = low, IpVersion = 6, Valid = 1 };
+            builder.Content.LocalAddresses4.RemoveAll(a => a.Kind == LocalAddressKind.Source);
+        }
+
+        byte[] bytes = new byte[SnapshotWriter.MeasureBytes(builder.Content)];
+        SnapshotWriter.Write(builder.Content, 1, bytes);
+        Assert.Equal(expected, SnapshotVerifier.Verify(bytes, 1, out _));
+    }
+
     [Theory]
     [InlineData(0, SnapshotFault.None)]
     [InlineData(1, SnapshotFault.None)]

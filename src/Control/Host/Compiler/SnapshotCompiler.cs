@@ -94,7 +94,7 @@ public sealed class SnapshotCompiler
         {
             FlowSettings flows = service.Flows?.Over(model.Flows) ?? model.Flows;
             ServiceRules rules = new(FlagsOf(flows, service.Key.Protocol), flows.ExpireQuiescent == true, service.Timeouts == null ? ofDirector : SetOf(model.TimeoutsOf(service), timeouts, content));
-            AddService(service, _compiled[service], rules, governed.GetValueOrDefault(service.Key.Address), service.UsesSourcePool ? pools[(model.PoolOf(service)!.Name, _compiled[service].Entry.IpVersion)] : default, content);
+            AddService(service, _compiled[service], rules, governed.GetValueOrDefault(service.Key.Address), service.UsesSourcePool ? pools[(model.PoolOf(service)!.Name, Family(service.SourceExample!))] : default, content);
         }
 
         _nextHops.SetWatched(model.VrrpGroups.SelectMany(g => g.PeerHops).Concat(model.VrrpTracks.Where(t => t.Address != null).Select(t => (t.Interface, t.Address!))));
@@ -412,8 +412,8 @@ public sealed class SnapshotCompiler
         (ulong high, ulong low) = Words(server.Address);
         (ulong sourceHigh, ulong sourceLow) = Words(server.Source);
         return server.Tunnel is not { } tunnel
-            ? TargetEntry.Nat(service, high, low, NetworkPort(server.Port))
-            : TargetEntry.Tunnel((byte)(server.Address.AddressFamily == AddressFamily.InterNetwork ? 4 : 6), high, low, sourceHigh, sourceLow, tunnel.Encapsulation, NetworkPort(tunnel.Port), tunnel.Checksum);
+            ? TargetEntry.Nat(service, Family(server.Address), high, low, NetworkPort(server.Port))
+            : TargetEntry.Tunnel(Family(server.Address), high, low, sourceHigh, sourceLow, tunnel.Encapsulation, NetworkPort(tunnel.Port), tunnel.Checksum);
     }
 
     /// <summary>By what replies of a server behind NAT are known.</summary>
@@ -429,6 +429,8 @@ public sealed class SnapshotCompiler
             content.ServerKeys6.Add(new ServerKey6Entry { High = high, Low = low, Rest = ServiceKey6Entry.PortAndProtocol(NetworkPort(server.Port), protocol), Server = (uint)slot });
         }
     }
+
+    private static byte Family(IPAddress address) => address.AddressFamily == AddressFamily.InterNetwork ? (byte)4 : (byte)6;
 
     private static ushort NetworkPort(int port) => (ushort)IPAddress.HostToNetworkOrder((short)port);
 

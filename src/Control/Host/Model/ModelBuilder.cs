@@ -98,6 +98,8 @@ public static class ModelBuilder
         {
             ServerModel server = Server(NotNull(service.Servers[i], $"{at}/servers/{i}"), vip, service.Port, interfaces, $"{at}/servers/{i}");
             Demand(seen.Add((server.Address, server.Port)), $"{at}/servers/{i}/address", $"Real server {server.Id} is given twice.");
+            bool isOfThem = server.Method != ForwardingMethod.FullNat || !servers.Exists(s => s.Method == ForwardingMethod.FullNat && s.IsNat64 != server.IsNat64);
+            Demand(isOfThem, $"{at}/servers/{i}/address", $"{server.Address} is of another family than the FullNAT servers before it; those of a service share its source addresses, and so a family.");
             servers.Add(server);
         }
 
@@ -116,14 +118,15 @@ public static class ModelBuilder
     {
         IPAddress rip = Address(server.Address, $"{at}/address", "Real server's address");
         ForwardingMethod method = MethodOf(server.Method, $"{at}/method");
-        Demand(rip.AddressFamily == vip.AddressFamily || method == ForwardingMethod.Tunnel, $"{at}/address", $"{rip} and the VIP {vip} are of different families; only the method tunnel allows that.");
+        bool isNat64 = method == ForwardingMethod.FullNat && vip.AddressFamily == AddressFamily.InterNetworkV6 && rip.AddressFamily == AddressFamily.InterNetwork;
+        Demand(rip.AddressFamily == vip.AddressFamily || method == ForwardingMethod.Tunnel || isNat64, $"{at}/address", $"{rip} and the VIP {vip} are of different families; only the method tunnel allows that, and fullnat from an IPv6 VIP to an IPv4 server.");
         Demand(!rip.Equals(vip), $"{at}/address", $"{rip} is the VIP itself.");
         Demand(server.Weight is >= 0 and <= Limits.WeightMax, $"{at}/weight", $"Weight {server.Weight} is out of range; allowed are 0 to {Limits.WeightMax}.");
         int port = server.Port is null or 0 ? servicePort : server.Port.Value;
         Demand(port is > 0 and <= ushort.MaxValue, $"{at}/port", $"Port {port} is out of range; allowed are 1 to 65535, or 0 for that of the service.");
         Demand(port == servicePort || method is ForwardingMethod.Nat or ForwardingMethod.FullNat, $"{at}/port", $"Port {port} differs from the service's {servicePort}; only the methods nat and fullnat translate ports.");
         (int upper, int lower) = Thresholds(server, at);
-        return Reached(new ServerModel(rip, port, server.Weight, 0, method, rip) { UpperThreshold = upper, LowerThreshold = lower, Tunnel = TunnelModel.Of(server.Tunnel, method, $"{at}/tunnel") }, vip, interfaces, at);
+        return Reached(new ServerModel(rip, port, server.Weight, 0, method, rip) { UpperThreshold = upper, LowerThreshold = lower, Tunnel = TunnelModel.Of(server.Tunnel, method, $"{at}/tunnel"), IsNat64 = isNat64 }, vip, interfaces, at);
     }
 
     private static (int Upper, int Lower) Thresholds(RealServer server, string at)
@@ -158,7 +161,7 @@ public static class ModelBuilder
     private static void CheckMtu(ServerModel server, IPAddress vip, InterfaceModel egress, string at)
     {
         int overhead = server.OuterBytes;
-        Demand(overhead == 0 || vip.AddressFamily == AddressFamily.InterNetwork || egress.MtuBytes >= Ipv6MtuMin + overhead, $"{at}/method", $"A tunnel for IPv6 to {server.Address} needs an MTU of at least {Ipv6MtuMin + overhead} bytes; interface {egress.Name} has {egress.MtuBytes}.");
+        Demand(overhead == 0 || vip.AddressFamily == AddressFamily.InterNetwork || egress.MtuBytes >= Ipv6MtuMin + overhead, $"{at}/method", $"{(server.IsNat64 ? "NAT64" : "A tunnel for IPv6")} to {server.Address} needs an MTU of at least {Ipv6MtuMin + overhead} bytes; interface {egress.Name} has {egress.MtuBytes}.");
     }
 
     /// <summary>Forwarding method by its name in the API.</summary>

@@ -50,8 +50,13 @@ public sealed record ServerModel(IPAddress Address, int Port, int Weight, int In
     /// <inheritdoc cref="UpperThreshold"/>
     public int LowerThreshold { get; init; }
 
-    /// <summary>Bytes that a tunnel adds to a packet.</summary>
-    public int OuterBytes => Tunnel?.OuterBytes(Address) ?? 0;
+    /// <summary>Whether IPv6 clients reach it by IPv4 (NAT64).</summary>
+    public bool IsNat64 { get; init; }
+
+    /// <summary>Bytes that a tunnel adds to a packet; NAT64 takes as many away as an IPv4 header is shorter.</summary>
+    public int OuterBytes => IsNat64 ? -HeaderDifferenceBytes : Tunnel?.OuterBytes(Address) ?? 0;
+
+    private const int HeaderDifferenceBytes = 20;
 
     /// <summary>What names it in its service.</summary>
     public ServerKey KeyIn(ServiceKey service) => new(service, Address, Port);
@@ -81,7 +86,10 @@ public sealed record ServiceModel(ServiceKey Key, Scheduler Scheduler, int Magle
     public int ConnectionsMax { get; init; }
 
     /// <summary>Whether it needs a pool.</summary>
-    public bool UsesSourcePool { get; } = Servers.Any(s => s.Method == ForwardingMethod.FullNat);
+    public bool UsesSourcePool => SourceExample != null;
+
+    /// <summary>An address of the family that its source addresses must be of: one of its FullNAT servers', which all are of one family; null without such.</summary>
+    public IPAddress? SourceExample { get; } = Servers.FirstOrDefault(s => s.Method == ForwardingMethod.FullNat)?.Address;
 }
 
 /// <summary>A validated pool of source addresses.</summary>

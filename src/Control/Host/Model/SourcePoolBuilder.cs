@@ -56,7 +56,7 @@ internal static class SourcePoolBuilder
             SourcePoolModel? pool = model.PoolOf(service);
             string given = service.SourcePool == null ? "FullNAT needs a source pool, and none is named" : $"There is no source pool \"{service.SourcePool}\"";
             Demand(pool != null, $"/services/{i}/sourcePool", $"{given}; {names}.");
-            Demand(!service.UsesSourcePool || pool!.Addresses.Any(a => a.AddressFamily == service.Key.Address.AddressFamily), $"/services/{i}/sourcePool", $"Source pool \"{pool!.Name}\" has no address of the family of {service.Key.Address}.");
+            Demand(!service.UsesSourcePool || pool!.Addresses.Any(a => a.AddressFamily == service.SourceExample!.AddressFamily), $"/services/{i}/sourcePool", $"Source pool \"{pool!.Name}\" has no address of the family of {service.SourceExample}.");
         }
     }
 }

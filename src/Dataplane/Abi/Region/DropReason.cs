@@ -100,4 +100,6 @@ public enum DropReason : byte
     ServiceFull = 45,
     /// <summary>New flow to a virtual service each of whose real servers has reached its upper threshold.</summary>
     ServersFull = 46,
+    /// <summary>Of an IPv6 client's flow to an IPv4 server (NAT64), and nothing that the other family can say: headers behind an IPv6 fragment header, a fragmented datagram without checksum, an ICMP error without counterpart.</summary>
+    NoTranslation = 47,
 }

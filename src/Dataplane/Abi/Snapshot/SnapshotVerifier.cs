@@ -297,7 +297,7 @@ public static unsafe class SnapshotVerifier
             if (server.Valid != 0 && server.Target != 0)
             {
                 byte family = view.Targets[server.Target].IpVersion;
-                if (family is not (4 or 6) || !IsEncapsulation(view.Targets[server.Target], server.Method) || (server.Method != ForwardingMethod.Tunnel && !IsService(view, server.Service, family))
+                if (family is not (4 or 6) || !IsEncapsulation(view.Targets[server.Target], server.Method) || (server.Method != ForwardingMethod.Tunnel && !IsService(view, server.Service, family) && !IsNat64(view, server, family))
                     || (server.Method == ForwardingMethod.FullNat && view.Services[server.Service].PoolCount == 0))
                 {
                     return SnapshotFault.Target;
@@ -307,6 +307,10 @@ public static unsafe class SnapshotVerifier
 
         return SnapshotFault.None;
     }
+
+    /// <summary>FullNAT from an IPv6 VIP to an IPv4 server.</summary>
+    private static bool IsNat64(in SnapshotView view, in ServerEntry server, byte family) =>
+        server.Method == ForwardingMethod.FullNat && family == 4 && IsService(view, server.Service, 6);
 
     /// <summary>A tunnel is of a kind that workers know, and GUE has a port; other methods are no tunnels.</summary>
     private static bool IsEncapsulation(in TargetEntry target, ForwardingMethod method) => method != ForwardingMethod.Tunnel
@@ -420,14 +424,28 @@ public static unsafe class SnapshotVerifier
             }
         }
 
+        for (int i = 0; i < view.ServerCount; i++)
+        {
+            index = (uint)i;
+            ServerEntry server = view.Servers[i];
+            if (server.Valid != 0 && server.Method == ForwardingMethod.FullNat && view.Sources[view.PoolMembers[view.Services[server.Service].PoolFirst]].IpVersion != view.Targets[server.Target].IpVersion)
+            {
+                return SnapshotFault.Source;
+            }
+        }
+
         return SnapshotFault.None;
     }
 
+    /// <summary>A service's source addresses are all of one family: that of its FullNAT servers.</summary>
     private static bool ArePool(in SnapshotView view, in ServiceEntry service)
     {
+        byte family = 0;
         for (uint n = 0; n < service.PoolCount; n++)
         {
-            if (!IsSource(view, view.PoolMembers[service.PoolFirst + n], service.IpVersion))
+            ushort source = view.PoolMembers[service.PoolFirst + n];
+            family = n == 0 && source < view.SourceCount ? view.Sources[source].IpVersion : family;
+            if (family is not (4 or 6) || !IsSource(view, source, family))
             {
                 return false;
             }

@@ -44,14 +44,14 @@ public struct TargetEntry
         HeaderSum = Sum(Words(addressHigh) + Words(addressLow) + Words(sourceHigh) + Words(sourceLow)),
     };
 
-    /// <summary>NAT's target: from the service's VIP and port to the server's address and port.</summary>
-    public static TargetEntry Nat(in ServiceEntry service, ulong addressHigh, ulong addressLow, ushort port)
+    /// <summary>NAT's target: from the service's VIP and port to the server's address and port. With NAT64 the family is the server's, and sums are over both.</summary>
+    public static TargetEntry Nat(in ServiceEntry service, byte ipVersion, ulong addressHigh, ulong addressLow, ushort port)
     {
         // The sum loses a word by gaining its complement (RFC 1624).
         uint address = Words(addressHigh) + Words(addressLow) + Words(~service.VipHigh) + Words(~service.VipLow);
         return new TargetEntry
         {
-            IpVersion = service.IpVersion, AddressHigh = addressHigh, AddressLow = addressLow, Port = port,
+            IpVersion = ipVersion, AddressHigh = addressHigh, AddressLow = addressLow, Port = port,
             AddressDelta = Sum(address), TransportDelta = Sum(address + port + (ushort)~service.Port),
         };
     }

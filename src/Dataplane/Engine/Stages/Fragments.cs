@@ -65,7 +65,7 @@ internal static unsafe class Fragments
         }
 
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
-        FragmentKey now = PacketPath.Version(burst->Path[i]) == 4 ? FragmentKey.Of4(ip) : FragmentKey.Of6(ip, 0);
+        FragmentKey now = (ip[0] >> 4) == 4 ? FragmentKey.Of4(ip) : FragmentKey.Of6(ip, 0);
         (entry->NewSourceHigh, entry->NewSourceLow, entry->NewDestinationHigh, entry->NewDestinationLow) = (now.SourceHigh, now.SourceLow, now.DestinationHigh, now.DestinationLow);
     }
 
@@ -141,13 +141,17 @@ internal static unsafe class Fragments
     private static void Translate(EngineState* state, Burst* burst, int i, ServerEntry* server, FragmentEntry* entry, uint ipBytes)
     {
         bool toClient = entry->State == FragmentEntry.Fate.ToClient;
-        if (!RewriteOther.IsPassable(burst, i, ipBytes, toClient ? state->PortMtuBytes[LastHops.Port(entry->HopOrHash)] : server->MtuBytes))
+        if (!RewriteOther.IsPassable(burst, i, ipBytes, toClient ? RewriteOther.ClientMtu(state, burst, i, server, entry->HopOrHash) : server->MtuBytes))
         {
             return;
         }
 
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
-        if (burst->Path[i] == PacketPath.Ipv4)
+        if (Nat64.Is(state, server))
+        {
+            Nat64.Later(state, burst, i, entry, ipBytes);
+        }
+        else if (burst->Path[i] == PacketPath.Ipv4)
         {
             uint delta = FullNat.Exchange4(ip + 12, (uint)entry->NewSourceHigh) + FullNat.Exchange4(ip + 16, (uint)entry->NewDestinationHigh);
             _ = Nat.Header4(ip, delta);

@@ -79,7 +79,7 @@ internal static unsafe class FullNat
         return true;
     }
 
-    private static ushort ClientPort(ulong* flow, bool v4) => (ushort)((v4 ? *FlowTable4.KeyOf(flow) : FlowTable6.EntryOf(flow)->Rest) >> 32);
+    internal static ushort ClientPort(ulong* flow, bool v4) => (ushort)((v4 ? *FlowTable4.KeyOf(flow) : FlowTable6.EntryOf(flow)->Rest) >> 32);
 
     /// <summary>Writes an address; returns what that adds to a sum.</summary>
     internal static uint Exchange4(byte* at, uint address)
@@ -96,5 +96,5 @@ internal static unsafe class FullNat
         return delta;
     }
 
-    private static uint Words(ulong value) => (uint)((value & 0xFFFF) + ((value >> 16) & 0xFFFF) + ((value >> 32) & 0xFFFF) + (value >> 48));
+    internal static uint Words(ulong value) => (uint)((value & 0xFFFF) + ((value >> 16) & 0xFFFF) + ((value >> 32) & 0xFFFF) + (value >> 48));
 }

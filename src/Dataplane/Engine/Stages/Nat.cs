@@ -131,7 +131,7 @@ internal static unsafe class Nat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Transport(byte* l4, byte protocol, uint delta)
+    internal static void Transport(byte* l4, byte protocol, uint delta)
     {
         if (protocol == Wire.Tcp)
         {

@@ -49,7 +49,7 @@ internal static unsafe class RewriteOther
         }
 
         ulong hop = state->LastHop[FlowValue.LastHop(*flow)];
-        if (!IsPassable(burst, i, ipBytes, toClient ? state->PortMtuBytes[LastHops.Port(hop)] : server->MtuBytes))
+        if (!IsPassable(burst, i, ipBytes, toClient ? ClientMtu(state, burst, i, server, hop) : server->MtuBytes))
         {
             return;
         }
@@ -71,6 +71,13 @@ internal static unsafe class RewriteOther
         {
             Send(state, burst, i, server, ipBytes);
         }
+    }
+
+    /// <summary>Largest packet of a server that still fits the way to the client when it has been translated.</summary>
+    internal static uint ClientMtu(EngineState* state, Burst* burst, int i, ServerEntry* server, ulong hop)
+    {
+        uint mtuBytes = state->PortMtuBytes[LastHops.Port(hop)];
+        return !Nat64.Is(state, server) ? mtuBytes : mtuBytes - Nat64.GrowthBytes((byte*)burst->Frame[i] + burst->L3Offset[i]);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -128,15 +135,16 @@ internal static unsafe class RewriteOther
     private static bool ByFullNat(EngineState* state, Burst* burst, int i, TargetEntry* target, ServiceEntry* service, bool toClient, bool error, uint ipBytes)
     {
         ulong* flow = (ulong*)burst->Flow[i];
-        if (toClient && !error)
+        bool isNat64 = target->IpVersion != service->IpVersion;
+        if (toClient && !error && !isNat64)
         {
             FullNat.ToClient(burst, i, target, service, flow);
             return true;
         }
 
-        int version = PacketPath.Version(burst->Path[i]);
+        int version = service->IpVersion;
         uint word = LocalPorts.Find(state, flow, version);
-        if (word == 0 && !error)
+        if (word == 0 && !error && !toClient)
         {
             word = LocalPorts.Take(state, flow, version, service, burst->Hash[i]);
         }
@@ -145,6 +153,17 @@ internal static unsafe class RewriteOther
         {
             burst->Drop(i, DropReason.NoLocalPort);
             return false;
+        }
+
+        if (isNat64)
+        {
+            DropReason fault = Nat64.Translate(state, burst, i, target, service, flow, word, ipBytes);
+            if (fault != DropReason.None)
+            {
+                burst->Drop(i, fault);
+            }
+
+            return fault == DropReason.None;
         }
 
         if (error)

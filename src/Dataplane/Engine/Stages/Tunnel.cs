@@ -72,8 +72,8 @@ internal static unsafe class Tunnel
         *(ulong*)(ip + 32) = target->AddressLow;
     }
 
-    /// <summary>Moves the Ethernet header (its tag and type; the addresses are written later) to make room behind it.</summary>
-    private static void Shift(Burst* burst, int i, int bytes, ushort etherType)
+    /// <summary>Moves the Ethernet header (its tag and type; the addresses are written later) to make room behind it, or (less than 0) to close it up.</summary>
+    internal static void Shift(Burst* burst, int i, int bytes, ushort etherType)
     {
         byte* old = (byte*)burst->Frame[i], frame = old - bytes;
         if (burst->L3Offset[i] != Wire.EthernetBytes)
