@@ -119,7 +119,7 @@ public sealed class MalformedTests : IDisposable
         yield return ("UDP length beyond the packet", udp, DropReason.L4HeaderBad);
         yield return ("no service at this port", Frames.L4(Lan.Client, 1000, Lan.Vip, 81, destinationMac: mac), DropReason.NoService);
         yield return ("service without server", Frames.L4(Lan.Client, 1000, Lan.Vip, 99, Wire.Udp, destinationMac: mac), DropReason.NoServer);
-        yield return ("SCTP for a VIP", Tcp(f => f[23] = 132), DropReason.ProtocolUnsupported);
+        yield return ("UDP-Lite for a VIP", Tcp(f => f[23] = 136), DropReason.ProtocolUnsupported);
         yield return ("for another MAC address", Tcp(f => f[5] = 0x77), DropReason.NotOurMac);
         yield return ("echo request in a broadcast", Messages.Echo4(Lan.Client, Lan.Vip, destinationMac: 0xFFFF_FFFF_FFFF), DropReason.NotOurMac);
         byte[] echo = Messages.Echo4(Lan.Client, Lan.Vip);
