@@ -254,6 +254,7 @@ public class LifecycleTests
     {
         Rig rig = Rig.Active(Rig.Config(150));
         rig.Do(VrrpEvent.PriorityChanged(115));
+        Assert.Equal(115, rig.Instance.ActivePriority);   // we are the active router
         Assert.Equal(115, rig.Pass(1000)[0].Priority);
         Assert.Equal(115, rig.Instance.Priority);
         rig.Do(VrrpEvent.PriorityChanged(0));
@@ -271,6 +272,15 @@ public class LifecycleTests
         Assert.Equal(2218.75, rig.DueInMs(VrrpTimer.MasterDown), 6);
         rig.Do(VrrpEvent.PriorityChanged(100));
         Assert.Equal(2609.375, rig.DueInMs(VrrpTimer.MasterDown), 6);
+    }
+
+    [Fact]
+    public void Priority_change_of_a_backup_leaves_that_of_the_active_router()
+    {
+        Rig rig = Rig.Started(Rig.Config(100));
+        rig.Hear(180);
+        rig.Do(VrrpEvent.PriorityChanged(120));
+        Assert.Equal(180, rig.Instance.ActivePriority);
     }
 
     [Fact]
