@@ -9,6 +9,9 @@ public sealed class FailoverTests(ITestOutputHelper output)
     /// <summary>What a machine's jitter may excuse at the most.</summary>
     private const double JitterMaxMs = 300;
 
+    /// <summary>Runs that may be repeated, because the load saw as long a gap before the crash as it may after it.</summary>
+    private const int DisturbedMax = 5;
+
     [Theory]
     [InlineData(10, 3)]
     [InlineData(1_000, 1)]
@@ -16,10 +19,15 @@ public sealed class FailoverTests(ITestOutputHelper output)
     {
         using Failover failover = new(intervalMs);
         double bestMs = double.MaxValue;
-        for (int i = 0; i < runs; i++)
+        for (int i = 0, disturbed = 0; i < runs; i++)
         {
             FailoverRun run = failover.Run();
             output.WriteLine($"{run}");
+            if (run.UndisturbedMs > failover.OutageMaxMs && disturbed++ < DisturbedMax)
+            {
+                i--;
+                continue;
+            }
 
             // The bound is a quiet machine's; to it comes how late this one woke a sleeping thread in this run.
             bestMs = Math.Min(bestMs, run.OutageMs);
