@@ -85,11 +85,7 @@ internal static unsafe class Nat64
 
         Tunnel.Shift(burst, i, (int)(ip - (l4 - Wire.Ipv4Bytes)), Wire.Ipv4);
         byte* to = l4 - Wire.Ipv4Bytes;
-        *(uint*)to = 0x45 | (trafficClass << 8) | ((uint)Wire.Swap((ushort)(bytes + Wire.Ipv4Bytes)) << 16);
-        *(uint*)(to + 4) = identification | (flags << 16);
-        *(uint*)(to + 8) = hopLimit | ((uint)protocol << 8);
-        (*(uint*)(to + 12), *(uint*)(to + 16)) = (source, destination);
-        *(ushort*)(to + 10) = Checksum.Fold(Checksum.Sum(to, Wire.Ipv4Bytes));
+        _ = IpHeader.Write4(to, trafficClass, Wire.Ipv4Bytes + bytes, identification | (flags << 16), hopLimit, protocol, source, destination);
         return to;
     }
 
@@ -109,10 +105,7 @@ internal static unsafe class Nat64
             (bytes, protocol) = (bytes + Wire.Ipv6FragmentBytes, Wire.Fragment);
         }
 
-        *(uint*)to = 0x60 | (trafficClass >> 4) | ((trafficClass & 0xF) << 12);
-        *(uint*)(to + 4) = Wire.Swap((ushort)bytes) | ((uint)protocol << 16) | (hopLimit << 24);
-        (*(ulong*)(to + 8), *(ulong*)(to + 16)) = (sourceHigh, sourceLow);
-        (*(ulong*)(to + 24), *(ulong*)(to + 32)) = (destinationHigh, destinationLow);
+        _ = IpHeader.Write6(to, trafficClass, bytes, protocol, hopLimit, sourceHigh, sourceLow, destinationHigh, destinationLow);
         return to;
     }
 

@@ -50,8 +50,8 @@ internal static unsafe class Nat64Errors
         Shift(burst, i, ip, outer, left - kept, Wire.Ipv6);
         ServiceEntry* service = ends.Service;
         FlowTable6.Entry* client = ends.Client;
-        Write6(outer, trafficClass, (ushort)(l4 + kept - message), Wire.Icmpv6, hopLimit, service->VipHigh, service->VipLow, client->High, client->Low);
-        Write6(inner, quotedClass, payloadBytes, protocol, quotedTtl, client->High, client->Low, service->VipHigh, service->VipLow);
+        IpHeader.Write6(outer, trafficClass, (int)(l4 + kept - message), Wire.Icmpv6, hopLimit, service->VipHigh, service->VipLow, client->High, client->Low);
+        IpHeader.Write6(inner, quotedClass, payloadBytes, protocol, quotedTtl, client->High, client->Low, service->VipHigh, service->VipLow);
         (*(ushort*)l4, *(ushort*)(l4 + 2)) = (ends.ClientPort, service->Port);
         (*(uint*)message, *(uint*)(message + 4)) = (typeAndCode, rest);
         Nat.SumError6(outer, message, (int)(l4 + kept - message));
@@ -80,8 +80,8 @@ internal static unsafe class Nat64Errors
         byte* inner = l4 - Wire.Ipv4Bytes, message = inner - ClassifyKnown.ErrorBytes, outer = message - Wire.Ipv4Bytes;
         Shift(burst, i, ip, outer, left - kept, Wire.Ipv4);
         uint server = (uint)ends.Target->AddressHigh;
-        Write4(outer, trafficClass, (int)(l4 + kept - outer), Wire.Swap(++state->TunnelId), hopLimit, Wire.Icmp, ends.Source4, server);
-        Write4(inner, quotedClass, quotedBytes, (uint)Wire.Ipv4DontFragment << 16, quotedLimit, protocol, server, ends.Source4);
+        IpHeader.Write4(outer, trafficClass, (int)(l4 + kept - outer), Wire.Swap(++state->TunnelId), hopLimit, Wire.Icmp, ends.Source4, server);
+        IpHeader.Write4(inner, quotedClass, quotedBytes, (uint)Wire.Ipv4DontFragment << 16, quotedLimit, protocol, server, ends.Source4);
         (*(ushort*)l4, *(ushort*)(l4 + 2)) = (ends.Target->Port, ends.SourcePort);
         (*(uint*)message, *(uint*)(message + 4)) = (typeAndCode, rest);
         Nat.SumError4(message, (int)(l4 + kept - message));
@@ -144,22 +144,5 @@ internal static unsafe class Nat64Errors
     {
         burst->Length[i] -= (uint)cutBytes;
         Tunnel.Shift(burst, i, (int)(ip - outer), etherType);
-    }
-
-    private static void Write6(byte* ip, uint trafficClass, ushort payloadBytes, byte protocol, uint hopLimit, ulong sourceHigh, ulong sourceLow, ulong destinationHigh, ulong destinationLow)
-    {
-        *(uint*)ip = 0x60 | (trafficClass >> 4) | ((trafficClass & 0xF) << 12);
-        *(uint*)(ip + 4) = Wire.Swap(payloadBytes) | ((uint)protocol << 16) | (hopLimit << 24);
-        (*(ulong*)(ip + 8), *(ulong*)(ip + 16)) = (sourceHigh, sourceLow);
-        (*(ulong*)(ip + 24), *(ulong*)(ip + 32)) = (destinationHigh, destinationLow);
-    }
-
-    private static void Write4(byte* ip, uint tos, int totalBytes, uint identificationAndFlags, uint ttl, byte protocol, uint source, uint destination)
-    {
-        *(uint*)ip = 0x45 | (tos << 8) | ((uint)Wire.Swap((ushort)totalBytes) << 16);
-        *(uint*)(ip + 4) = identificationAndFlags;
-        *(uint*)(ip + 8) = ttl | ((uint)protocol << 8);
-        (*(uint*)(ip + 12), *(uint*)(ip + 16)) = (source, destination);
-        *(ushort*)(ip + 10) = Checksum.Fold(Checksum.Sum(ip, Wire.Ipv4Bytes));
     }
 }

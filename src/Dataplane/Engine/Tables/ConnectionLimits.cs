@@ -26,6 +26,9 @@ internal static unsafe class ConnectionLimits
     {
         uint others = state->Others[server];
         ulong total = (ulong)FlowCounts.Total(state->Servers + server, entry->Incarnation) + OtherConnections.Count(others);
-        return total >= entry->UpperThreshold || (OtherConnections.IsOverloaded(others) && total >= entry->LowerThreshold);
+        return IsOver(entry, total, OtherConnections.IsOverloaded(others));
     }
+
+    /// <summary>The rule of thresholds: over from the upper one on, until below the lower one.</summary>
+    internal static bool IsOver(ServerEntry* entry, ulong total, bool wasOver) => total >= entry->UpperThreshold || (wasOver && total >= entry->LowerThreshold);
 }

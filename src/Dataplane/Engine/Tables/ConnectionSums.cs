@@ -62,7 +62,7 @@ public sealed unsafe class ConnectionSums(Region region)
                 total += Of(worker, word);
             }
 
-            bool overloaded = word < Limits.ServersMax && IsOverloaded((int)word, total);
+            bool overloaded = word < Limits.ServersMax && ConnectionLimits.IsOver(_view.Servers + word, total, OtherConnections.IsOverloaded(region.OtherConnections(0)[(int)word]));
             for (int worker = 0; worker < region.Layout.WorkerCount; worker++)
             {
                 ref uint told = ref region.OtherConnections(worker)[(int)word];
@@ -73,12 +73,6 @@ public sealed unsafe class ConnectionSums(Region region)
                 }
             }
         }
-    }
-
-    private bool IsOverloaded(int server, ulong total)
-    {
-        ServerEntry* entry = _view.Servers + server;
-        return total >= entry->UpperThreshold || (total >= entry->LowerThreshold && OtherConnections.IsOverloaded(region.OtherConnections(0)[server]));
     }
 
     private uint Of(int worker, uint word)
