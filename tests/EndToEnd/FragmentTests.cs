@@ -14,10 +14,8 @@ public sealed class FragmentTests : IDisposable
     {
         try
         {
-            _lab.Director.Configuration = _lab.Director.Configuration.Replace("net_af_packet0,iface=d0", "net_af_xdp0,iface=d0,busy_budget=0", StringComparison.Ordinal).Replace("\"interfaces\"", $$"""
-                "sourcePools": [ { "name": "lan", "addresses": [ "{{Source}}", "{{Source6}}" ] } ],
-                "interfaces"
-                """, StringComparison.Ordinal);
+            _lab.Director.Configuration = _lab.Director.Configuration.Replace("net_af_packet0,iface=d0", "net_af_xdp0,iface=d0,busy_budget=0", StringComparison.Ordinal);
+            _lab.Director.AddSourcePool(Source, Source6);
             _lab.Director.Start();
         }
         catch
@@ -40,10 +38,10 @@ public sealed class FragmentTests : IDisposable
         {
             string vip = v6 ? S1Lab.VipV6 : S1Lab.Vip;
             Prepare(method);
-            Ipvsadm($"-A -u {Shown(vip)}:{Port} -s wlc");
+            _lab.Director.MustIpvsadm($"-A -u {Shown(vip)}:{Port} -s wlc");
             foreach (RealServerHost server in _lab.RealServers)
             {
-                Ipvsadm($"-a -u {Shown(vip)}:{Port} -r {Shown(v6 ? server.AddressV6 : server.Address)}:{Port} {method}");
+                _lab.Director.MustIpvsadm($"-a -u {Shown(vip)}:{Port} -r {Shown(v6 ? server.AddressV6 : server.Address)}:{Port} {method}");
             }
 
             List<Decapsulator> ends = method == "-i" ? [.. _lab.RealServers.Select(s => new Decapsulator(s.Netns))] : [];
@@ -85,10 +83,4 @@ public sealed class FragmentTests : IDisposable
     private ulong Followed() => _lab.Director.Api.Get("v1/workers", ApiJson.Default.IReadOnlyListWorkerView)[0].Counters["fragmentsFollowed"];
 
     private static string Shown(string address) => address.Contains(':', StringComparison.Ordinal) ? $"[{address}]" : address;
-
-    private void Ipvsadm(string arguments)
-    {
-        CommandResult result = _lab.Director.Ipvsadm(arguments);
-        Assert.True(result.ExitCode == 0, $"ipvsadm {arguments}: {result.Errors}");
-    }
 }

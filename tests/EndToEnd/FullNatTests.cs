@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using Forwarder.Api;
 using Forwarder.Lab;
@@ -16,10 +15,7 @@ public sealed class FullNatTests : IDisposable
     {
         try
         {
-            _lab.Director.Configuration = _lab.Director.Configuration.Replace("\"interfaces\"", $$"""
-                "sourcePools": [ { "name": "lan", "addresses": [ "{{Source}}", "{{Source6}}" ] } ],
-                "interfaces"
-                """, StringComparison.Ordinal);
+            _lab.Director.AddSourcePool(Source, Source6);
             _lab.Director.Start();
             foreach (RealServerHost server in _lab.RealServers)
             {
@@ -47,7 +43,7 @@ public sealed class FullNatTests : IDisposable
         Service($"-t {shown}:80", v6, 80);
         Service($"-t {shown}:{TransferPort}", v6, ServerPort);
         Service($"-u {shown}:{TransferPort}", v6, ServerPort);
-        Assert.Equal(6, Ipvsadm("-L -n").Split('\n').Count(l => l.StartsWith("  -> ", StringComparison.Ordinal) && l.Contains(" FullNat 1 ", StringComparison.Ordinal)));
+        Assert.Equal(6, _lab.Director.MustIpvsadm("-L -n").Split('\n').Count(l => l.StartsWith("  -> ", StringComparison.Ordinal) && l.Contains(" FullNat 1 ", StringComparison.Ordinal)));
         Assert.Equal(v6 ? Source6 : Source, Get($"http://{shown}/client"));
 
         List<Transfer> servers = [.. _lab.RealServers.Select(s => new Transfer(s.Netns, ServerPort, v6 ? s.AddressV6 : s.Address))];
@@ -106,39 +102,17 @@ public sealed class FullNatTests : IDisposable
     {
         string vip = v6 ? S1Lab.VipV6 : S1Lab.Vip;
         Service($"-u {(v6 ? $"[{vip}]" : vip)}:{TransferPort}", v6, ClosedPort);
-        SocketError error = SocketError.Success;
-        _lab.Client.StartThread(() =>
-        {
-            using Socket socket = new(v6 ? AddressFamily.InterNetworkV6 : AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 3_000 };
-            socket.Connect(IPAddress.Parse(vip), TransferPort);
-            try
-            {
-                socket.Send([1, 2, 3]);
-                socket.Receive(new byte[10]);
-            }
-            catch (SocketException e)
-            {
-                error = e.SocketErrorCode;
-            }
-        }).Join();
-        Assert.Equal(SocketError.ConnectionRefused, error);
+        Assert.Equal(SocketError.ConnectionRefused, Transfer.DatagramError(_lab.Client, vip, TransferPort));
     }
 
     private string Get(string url) => _lab.Client.Run($"curl -s -g -m 5 {url}");
 
     private void Service(string service, bool v6, int port)
     {
-        Ipvsadm($"-A {service} -s wlc");
+        _lab.Director.MustIpvsadm($"-A {service} -s wlc");
         foreach (RealServerHost server in _lab.RealServers)
         {
-            Ipvsadm($"-a {service} -r {(v6 ? $"[{server.AddressV6}]" : server.Address)}:{port} -b");
+            _lab.Director.MustIpvsadm($"-a {service} -r {(v6 ? $"[{server.AddressV6}]" : server.Address)}:{port} -b");
         }
-    }
-
-    private string Ipvsadm(string arguments)
-    {
-        CommandResult result = _lab.Director.Ipvsadm(arguments);
-        Assert.True(result.ExitCode == 0, $"ipvsadm {arguments}: {result.Errors}{result.Output}\n{_lab.Director.Logs}");
-        return result.Output;
     }
 }

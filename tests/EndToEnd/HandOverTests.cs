@@ -77,16 +77,10 @@ public sealed class HandOverTests : IDisposable
 
     private void AddService(int port, int serverPort, string method)
     {
-        Ipvsadm($"-A -t {S1Lab.Vip}:{port} -s wlc");
+        _lab.Director.MustIpvsadm($"-A -t {S1Lab.Vip}:{port} -s wlc");
         foreach (RealServerHost server in _lab.RealServers)
         {
-            Ipvsadm($"-a -t {S1Lab.Vip}:{port} -r {server.Address}:{serverPort} {method}");
+            _lab.Director.MustIpvsadm($"-a -t {S1Lab.Vip}:{port} -r {server.Address}:{serverPort} {method}");
         }
-    }
-
-    private void Ipvsadm(string arguments)
-    {
-        CommandResult result = _lab.Director.Ipvsadm(arguments);
-        Assert.True(result.ExitCode == 0, $"ipvsadm {arguments}: {result.Errors}\n{_lab.Director.Logs}");
     }
 }

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using Forwarder.Lab;
 
@@ -15,10 +14,7 @@ public sealed class Nat64Tests : IDisposable
     {
         try
         {
-            _lab.Director.Configuration = _lab.Director.Configuration.Replace("\"interfaces\"", $$"""
-                "sourcePools": [ { "name": "lan", "addresses": [ "{{Source}}" ] } ],
-                "interfaces"
-                """, StringComparison.Ordinal);
+            _lab.Director.AddSourcePool(Source);
             _lab.Director.Start();
             foreach (RealServerHost server in _lab.RealServers)
             {
@@ -66,36 +62,15 @@ public sealed class Nat64Tests : IDisposable
     public void A_servers_ICMP_error_reaches_the_clients_program()
     {
         Service("-u", TransferPort, ClosedPort);
-        SocketError error = SocketError.Success;
-        _lab.Client.StartThread(() =>
-        {
-            using Socket socket = new(AddressFamily.InterNetworkV6, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 3_000 };
-            socket.Connect(IPAddress.Parse(S1Lab.VipV6), TransferPort);
-            try
-            {
-                socket.Send([1, 2, 3]);
-                socket.Receive(new byte[10]);
-            }
-            catch (SocketException e)
-            {
-                error = e.SocketErrorCode;
-            }
-        }).Join();
-        Assert.Equal(SocketError.ConnectionRefused, error);
+        Assert.Equal(SocketError.ConnectionRefused, Transfer.DatagramError(_lab.Client, S1Lab.VipV6, TransferPort));
     }
 
     private void Service(string protocol, int port, int serverPort)
     {
-        Ipvsadm($"-A {protocol} [{S1Lab.VipV6}]:{port} -s wlc");
+        _lab.Director.MustIpvsadm($"-A {protocol} [{S1Lab.VipV6}]:{port} -s wlc");
         foreach (RealServerHost server in _lab.RealServers)
         {
-            Ipvsadm($"-a {protocol} [{S1Lab.VipV6}]:{port} -r {server.Address}:{serverPort} -b");
+            _lab.Director.MustIpvsadm($"-a {protocol} [{S1Lab.VipV6}]:{port} -r {server.Address}:{serverPort} -b");
         }
-    }
-
-    private void Ipvsadm(string arguments)
-    {
-        CommandResult result = _lab.Director.Ipvsadm(arguments);
-        Assert.True(result.ExitCode == 0, $"ipvsadm {arguments}: {result.Errors}{result.Output}\n{_lab.Director.Logs}");
     }
 }

@@ -79,9 +79,9 @@ public sealed class PathMtuTests : IDisposable
     private void Try(bool v6, string method, int headerBytes, string? real = null)
     {
         string vip = v6 ? S1Lab.VipV6 : S1Lab.Vip, service = v6 ? $"[{vip}]:{Port}" : $"{vip}:{Port}", address = real ?? (v6 ? $"[{Rip6}]" : Rip);
-        Ipvsadm("-C");
-        Ipvsadm($"-A -t {service} -s wlc");
-        Ipvsadm($"-a -t {service} -r {address}:{Port} {method}");
+        _lab.Director.MustIpvsadm("-C");
+        _lab.Director.MustIpvsadm($"-A -t {service} -s wlc");
+        _lab.Director.MustIpvsadm($"-a -t {service} -r {address}:{Port} {method}");
         _lab.Client.Run("ip -4 route flush cache");
         _lab.Client.Run("ip -6 route flush cache");
         ulong before = ErrorsSent();
@@ -91,10 +91,4 @@ public sealed class PathMtuTests : IDisposable
     }
 
     private ulong ErrorsSent() => _lab.Director.Api.Get("v1/counters", ApiJson.Default.CountersView).SlowPath["errorsSent"];
-
-    private void Ipvsadm(string arguments)
-    {
-        CommandResult result = _lab.Director.Ipvsadm(arguments);
-        Assert.True(result.ExitCode == 0, $"ipvsadm {arguments}: {result.Errors}");
-    }
 }

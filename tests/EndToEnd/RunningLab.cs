@@ -29,12 +29,7 @@ public class RunningLab : IDisposable
     public Director Director => Lab.Director;
 
     /// <summary>Runs an ipvsadm line that must succeed; returns its output.</summary>
-    public string Ipvsadm(string arguments)
-    {
-        CommandResult result = Director.Ipvsadm(arguments);
-        Assert.True(result.ExitCode == 0, $"ipvsadm {arguments}: {result.ExitCode}: {result.Errors}{result.Output}\n{Director.Logs}");
-        return result.Output;
-    }
+    public string Ipvsadm(string arguments) => Director.MustIpvsadm(arguments);
 
     /// <summary>A TCP service on the VIP with both real servers, weights 2 and 1.</summary>
     public void AddWebService(string scheduler = "wlc")

@@ -15,10 +15,7 @@ public sealed class SctpTests : IDisposable
     {
         try
         {
-            _lab.Director.Configuration = _lab.Director.Configuration.Replace("\"interfaces\"", $$"""
-                "sourcePools": [ { "name": "lan", "addresses": [ "{{Source}}", "{{Source6}}" ] } ],
-                "interfaces"
-                """, StringComparison.Ordinal);
+            _lab.Director.AddSourcePool(Source, Source6);
             _lab.Director.Start();
             Netns nat = _lab.RealServers[1].Netns;
             nat.Ip($"route replace {S1Lab.ClientAddress}/32 via {S1Lab.Dip.Split('/')[0]}");
@@ -53,42 +50,35 @@ public sealed class SctpTests : IDisposable
         string vip = v6 ? S1Lab.VipV6 : S1Lab.Vip, client = v6 ? ClientAddress6 : S1Lab.ClientAddress, service = $"--sctp-service {(v6 ? $"[{vip}]" : vip)}:{Port}";
         using SctpPeer direct = Server(rs7, vip, Port), behind7 = Server(rs7, Address(rs7, v6), ServerPort), behind8 = Server(rs8, Address(rs8, v6), ServerPort), samePort = Server(rs8, Address(rs8, v6), Port);
         using Decapsulator end = new(rs7.Netns);
-        Ipvsadm($"-A {service} -s wlc");
+        _lab.Director.MustIpvsadm($"-A {service} -s wlc");
         Assert.Equal("refused", Transfer(client, vip, Port));   // no real server
         Assert.Equal("refused", Transfer(client, vip, ClosedPort));   // no service
         (RealServerHost Server, int Port, string Option, string Shown)[] methods = [(rs7, Port, "-g", "Route"), (rs7, Port, "-i", "Tunnel"), (rs8, Port, "-m", "Masq"), (rs8, ServerPort, "-m", "Masq"), (rs7, ServerPort, "-b", "FullNat")];
         foreach ((RealServerHost server, int port, string option, string shown) in methods)
         {
             string real = v6 ? $"[{server.AddressV6}]:{port}" : $"{server.Address}:{port}";
-            Ipvsadm($"-a {service} -r {real} {option}");
+            _lab.Director.MustIpvsadm($"-a {service} -r {real} {option}");
             Assert.Equal((option, "same"), (option, Transfer(client, vip, Port)));
             Wait.Until(() => Connections(real).All(c => c.Contains(" CLOSED ", StringComparison.Ordinal)), "all associations are closed");
-            string[] listing = Ipvsadm("-L -n").Split('\n'), open = Connections(real);
+            string[] listing = _lab.Director.MustIpvsadm("-L -n").Split('\n'), open = Connections(real);
             Assert.Contains(listing, l => l.StartsWith($"SCTP {(v6 ? $"[{vip}]" : vip)}:{Port} wlc", StringComparison.Ordinal));
             Assert.Contains(listing, l => Regex.IsMatch(l, $@"^  -> {Regex.Escape(real)} +{shown} +1 +0 +{open.Length} *$"));
             Assert.All(open, c => Assert.Matches(@"^SCTP 0[01]:\d\d +CLOSED ", c));
             Assert.NotEmpty(open);
-            Ipvsadm($"-d {service} -r {real}");
+            _lab.Director.MustIpvsadm($"-d {service} -r {real}");
         }
 
         Assert.InRange(v6 ? end.Packets.In6 : end.Packets.In4, Bytes / PacketBytesMax, int.MaxValue);
-        Assert.Contains($"-A {service} ", Ipvsadm("-S -n"), StringComparison.Ordinal);
+        Assert.Contains($"-A {service} ", _lab.Director.MustIpvsadm("-S -n"), StringComparison.Ordinal);
         SourcePoolView pool = Assert.Single(_lab.Director.Api.Get("v1/source-pools", ApiJson.Default.IReadOnlyListSourcePoolView));
         Assert.Equal(1UL, pool.Addresses.Single(a => a.Address == (v6 ? Source6 : Source)).PortsInUse);
     }
 
-    private string[] Connections(string server) => [.. Ipvsadm("-L -n -c").Split('\n').Where(l => l.EndsWith($" {server}", StringComparison.Ordinal))];
+    private string[] Connections(string server) => [.. _lab.Director.MustIpvsadm("-L -n -c").Split('\n').Where(l => l.EndsWith($" {server}", StringComparison.Ordinal))];
 
     private static string Address(RealServerHost server, bool v6) => v6 ? server.AddressV6 : server.Address;
 
     private SctpPeer Server(RealServerHost host, string address, int port) => new(host.Netns, address, port, _lab.Folder);
 
     private string Transfer(string from, string to, int port) => SctpPeer.Transfer(_lab.Client, from, to, port, Bytes, _lab.Folder);
-
-    private string Ipvsadm(string arguments)
-    {
-        CommandResult result = _lab.Director.Ipvsadm(arguments);
-        Assert.True(result.ExitCode == 0, $"ipvsadm {arguments}: {result.Errors}{result.Output}\n{_lab.Director.Logs}");
-        return result.Output;
-    }
 }

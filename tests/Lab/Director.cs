@@ -36,6 +36,12 @@ public sealed class Director : IDisposable
         }
         """;
 
+    /// <summary>Puts a source pool "lan" of these addresses into <see cref="Configuration"/>.</summary>
+    public void AddSourcePool(params string[] addresses) => Configuration = Configuration.Replace("\"interfaces\"", $$"""
+        "sourcePools": [ { "name": "lan", "addresses": [ {{string.Join(", ", addresses.Select(a => $"\"{a}\""))}} ] } ],
+          "interfaces"
+        """, StringComparison.Ordinal);
+
     /// <summary>Whether it was started and has not crashed.</summary>
     public bool HasStarted => _control != null;
 

@@ -5,6 +5,9 @@ namespace Forwarder.Lab;
 /// <summary>How late the machine wakes a thread that sleeps for a millisecond.</summary>
 public sealed class Jitter : IDisposable
 {
+    /// <summary>What a machine's jitter may excuse at the most, ms.</summary>
+    public const double ExcusedMaxMs = 300;
+
     private const int PeriodMs = 1;
     private readonly Thread _thread;
     private double _worstMs;
@@ -19,6 +22,9 @@ public sealed class Jitter : IDisposable
 
     /// <summary>The latest so far, ms.</summary>
     public double WorstMs => Volatile.Read(ref _worstMs);
+
+    /// <summary>What it excuses in a bound of time, ms.</summary>
+    public double ExcusedMs => Math.Min(WorstMs, ExcusedMaxMs);
 
     /// <inheritdoc/>
     public void Dispose()

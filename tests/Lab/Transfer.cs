@@ -76,6 +76,27 @@ public sealed class Transfer : IDisposable
         return lost;
     }
 
+    /// <summary>What a program in a namespace hears that sends a datagram and waits for an answer: an error, or Success.</summary>
+    public static SocketError DatagramError(Netns client, string address, int port)
+    {
+        SocketError error = SocketError.Success;
+        client.StartThread(() =>
+        {
+            using Socket socket = new(IPAddress.Parse(address).AddressFamily, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 3_000 };
+            socket.Connect(IPAddress.Parse(address), port);
+            try
+            {
+                socket.Send([1, 2, 3]);
+                socket.Receive(new byte[10]);
+            }
+            catch (SocketException e)
+            {
+                error = e.SocketErrorCode;
+            }
+        }).Join();
+        return error;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
