@@ -48,11 +48,12 @@ public sealed class FwdctlTests(DirectorBed bed) : IClassFixture<DirectorBed>
         Outcome differs = bed.Fwdctl($"config diff {changed}");
         Assert.Equal((1, "2 difference(s)\n"), (differs.ExitCode, differs.Error));
         Assert.Equal("""
-            ~ /interfaces: [{"name":"lan0","port":"lan0","addresses":["172.16.58.2/16","fd16::2/64"]}] -> [{"name":"lan0","port":"lan0","addresses":["172.16.58.3/16","fd16::2/64"]}]
+            ~ /interfaces/lan0/addresses: ["172.16.58.2/16","fd16::2/64"] -> ["172.16.58.3/16","fd16::2/64"]
             ~ /timeouts/tcpEstablishedS: 900 -> 60
 
             """, differs.Output);
-        Refused($"config diff {bed.Write("bad.json", "{")}", "Not a configuration");
+        Refused($"config diff {bed.Write("bad.json", "{")}", "Not a configuration: Not JSON: ");
+        Refused($"config diff {bed.Write("bad.json", """{ "vrrp": [ { "name": "a", "priorty": 1 } ] }""")}", "Not a configuration: /vrrp/0/priorty: There is no member \"priorty\" here; allowed are acceptMode, ");
         Refused($"config diff {bed.Write("none.json", "")}.missing", "none.json.missing");
     }
 

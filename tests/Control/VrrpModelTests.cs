@@ -87,6 +87,13 @@ public sealed class VrrpModelTests
         Assert.Equal("10.9.0.2", group.Config.PrimaryAddress.ToString());
     }
 
+    [Theory]
+    [InlineData(100, 50, true)]
+    [InlineData(100, 255, false)]   // an owner is another kind of router
+    [InlineData(255, 254, false)]
+    public void AGroupWithAnotherPriorityIsTheSameGroup(int before, int after, bool same) =>
+        Assert.Equal(same, Model(s_web with { Priority = before }).Identity == Model(s_web with { Priority = after }).Identity);
+
     [Fact]
     public void PeersAreNextHopsUntilTheyGo()
     {

@@ -27,6 +27,33 @@ public sealed class DirectorVrrpTests : IDisposable
         Assert.Equal([], load.Stop().SelectMany(p => p.Failures));
     }
 
+    /// <summary>A lower priority lets the other preempt, a higher one takes the VIP back: nobody resigns, and at no time is it nobody's.</summary>
+    [Fact]
+    public void A_changed_priority_moves_the_vip_and_costs_no_request()
+    {
+        _pair.Start();
+        using HttpLoad load = new(_pair.Lab.Client, S1Lab.Vip, clients: 4);
+        load.WaitFor(500);
+        ChangePriority(200, 50);
+        DirectorPair.WaitFor(_pair.First, "backup");
+        Assert.Equal((50, false), (DirectorPair.View(_pair.First).Priority, DirectorPair.View(_pair.First).Owned));
+        load.WaitFor(500);
+        ChangePriority(50, 200);
+        DirectorPair.WaitFor(_pair.First, "active");
+        load.WaitFor(500);
+        Assert.Equal([], load.Stop().SelectMany(p => p.Failures));
+        Assert.Equal((2, 0), (DirectorPair.View(_pair.First).Counters["activeTransitions"], DirectorPair.View(_pair.First).Counters["priorityZeroSent"]));
+        Assert.Contains($"VRRP group {DirectorPair.Group} is backup: higher priority.", _pair.First.Logs, StringComparison.Ordinal);
+
+        void ChangePriority(int from, int to)
+        {
+            string file = Path.Combine(_pair.Lab.Folder, "priority.json");
+            string before = _pair.First.Fwdctl("config get").Output;
+            File.WriteAllText(file, before.Replace($"\"priority\": {from}", $"\"priority\": {to}", StringComparison.Ordinal));
+            Assert.Equal(0, _pair.First.Fwdctl($"config apply {file}").ExitCode);
+        }
+    }
+
     [Fact]
     public void A_handover_that_nobody_takes_up_is_told()
     {

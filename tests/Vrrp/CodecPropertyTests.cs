@@ -26,7 +26,7 @@ public class CodecPropertyTests
             Addresses = [.. Enumerable.Range(1, count).Select(i => VrrpAddress.Parse(isIPv6 ? $"fe80::{i:x}" : $"10.0.0.{i}"))],
             AuthType = v2 ? VrrpAuthType.SimpleText : VrrpAuthType.None,
             AuthData = v2 ? password : default,
-            ChecksumForm = messageOnly ? VrrpChecksumForm.MessageOnly : VrrpChecksumForm.PseudoHeader,
+            ChecksumForm = messageOnly && !v2 && !isIPv6 ? VrrpChecksumForm.MessageOnly : VrrpChecksumForm.PseudoHeader,
         };
 
     [Fact]

@@ -13,13 +13,15 @@ public static class ConfigDiff
     {
         DesiredState from = Parse(before), to = Parse(after);
         List<string> lines = [];
-        Compare(lines, "", Keyed(from), Keyed(to));
+        Compare(lines, "", Keyed(Node(from)), Keyed(Node(to)));
         lines.ForEach(output.WriteLine);
         if (lines.Count > 0)
         {
             throw new CliException($"{lines.Count} difference(s)");
         }
     }
+
+    private static JsonNode? Node(DesiredState state) => JsonSerializer.SerializeToNode(state, ApiJson.Default.DesiredState);
 
     private static DesiredState Parse(string json)
     {
@@ -29,31 +31,28 @@ public static class ConfigDiff
         }
         catch (JsonException e)
         {
-            throw new CliException($"Not a configuration: {e.Message}");
+            throw new CliException($"Not a configuration: {JsonFault.Located(e, ApiJson.Default.DesiredState)}");
         }
     }
 
-    // Lists become objects by what names their items, so that an order that differs is no difference.
-    private static JsonNode Keyed(DesiredState state)
+    // Lists become objects by what names their items, so that an order that differs is no difference. Items without a name are compared as a whole.
+    private static JsonNode? Keyed(JsonNode? node)
     {
-        JsonObject root = JsonSerializer.SerializeToNode(state, ApiJson.Default.DesiredState)!.AsObject();
-        JsonObject services = [];
-        foreach (JsonNode? service in root["services"]!.AsArray().ToArray())
+        switch (node)
         {
-            JsonObject servers = [];
-            foreach (JsonNode? server in service!["servers"]!.AsArray().ToArray())
-            {
-                servers[(string)server!["address"]!] = server.DeepClone();
-            }
-
-            JsonObject copy = service.DeepClone().AsObject();
-            copy["servers"] = servers;
-            services[$"{service["protocol"]}:{service["address"]}:{service["port"]}"] = copy;
+            case JsonObject all:
+                return new JsonObject(all.Select(member => KeyValuePair.Create(member.Key, Keyed(member.Value))));
+            case JsonArray list when list.Count > 0 && list.All(item => NameOf(item) != null) && list.DistinctBy(NameOf).Count() == list.Count:
+                return new JsonObject(list.Select(item => KeyValuePair.Create(NameOf(item)!, Keyed(item))));
+            default:
+                return node?.DeepClone();
         }
-
-        root["services"] = services;
-        return root;
     }
+
+    private static string? NameOf(JsonNode? item) => item is not JsonObject o ? null
+        : o["name"] is { } name ? (string?)name
+        : o["address"] is not { } address ? null
+        : o["protocol"] is { } protocol ? $"{protocol}:{address}:{o["port"]}" : o["port"] is { } port && (int)port != 0 ? $"{address}:{port}" : (string?)address;
 
     private static void Compare(List<string> lines, string at, JsonNode? before, JsonNode? after)
     {

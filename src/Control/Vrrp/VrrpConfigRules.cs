@@ -23,6 +23,8 @@ internal static class VrrpConfigRules
 
     private static void CheckVersion(List<VrrpConfigProblem> problems, VrrpConfig config)
     {
+        bool foreignForm = config.ChecksumForm == VrrpChecksumForm.MessageOnly && (config.IsIPv6 || config.Version != VrrpVersion.V3);
+        Refuse(problems, foreignForm, "checksumForm", config.IsIPv6 ? "over IPv6 the checksum always has the pseudo-header (RFC 9568 section 5.2.8)" : "only version 3 has a pseudo-header to leave out");
         if (config.Version == VrrpVersion.V3)
         {
             CheckRange(problems, "intervalCs", config.IntervalCs, 1, VrrpLimits.IntervalMaxCs);

@@ -181,7 +181,7 @@ public static class Endpoints
         }
         catch (JsonException e)
         {
-            throw new ApiException(StatusCodes.Status400BadRequest, "Not JSON, or not this object", e.Message, e.Path == null ? null : JsonPointer.FromPath(e.Path));
+            throw new ApiException(StatusCodes.Status400BadRequest, "Not JSON, or not this object", JsonFault.Text(e, type), JsonFault.Pointer(e));
         }
     }
 }

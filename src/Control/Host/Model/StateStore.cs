@@ -36,7 +36,7 @@ public sealed class StateStore(string folder, StateText text)
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"{path} is not a configuration: {e.Message}", e);
+            throw new InvalidDataException($"{path} is not a configuration: {JsonFault.Located(e, ApiJson.Default.DesiredState)}", e);
         }
     }
 

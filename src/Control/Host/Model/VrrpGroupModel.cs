@@ -39,11 +39,11 @@ public sealed record VrrpGroupModel(VrrpGroupKey Key, string Name, int Port, Vrr
     public VrrpSyncGroupSettings? SyncGroup { get; init; }
 
     /// <summary>
-    /// All that makes a group what it is; one that has another identity is another group and is elected anew. What is tracked and
-    /// who is notified may change while a group runs; who changes company starts anew.
+    /// All that makes a group what it is; one that has another identity is another group and is elected anew. The priority (but an
+    /// owner's), what is tracked and who is notified may change while a group runs; who changes company starts anew.
     /// </summary>
     public string Identity => string.Join(' ',
-        [.. Links.Select(l => l.ToString()), JsonSerializer.Serialize(Settings with { Track = [], TrackLink = true, TrackWorkers = true, Notify = null }, ApiJson.Default.VrrpGroupSettings),
+        [.. Links.Select(l => l.ToString()), JsonSerializer.Serialize(Settings with { Priority = Config.IsOwner ? VrrpLimits.PriorityOwner : VrrpLimits.PriorityMax, Track = [], TrackLink = true, TrackWorkers = true, Notify = null }, ApiJson.Default.VrrpGroupSettings),
         Config.PrimaryAddress.ToString(), SyncGroup?.Name ?? "", .. SyncGroup?.Groups ?? []]);
 
     /// <summary>Next hop of each peer.</summary>

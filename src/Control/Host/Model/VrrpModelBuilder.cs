@@ -20,7 +20,7 @@ internal static class VrrpModelBuilder
     private static readonly Dictionary<string, string> s_fields = new()
     {
         ["announce.count"] = "announceCount", ["announce.repeatDelayMs"] = "announceRepeatDelayMs", ["announce.refreshMs"] = "announceRefreshMs", ["announce.refreshCount"] = "announceRefreshCount", ["authData"] = "password", ["authType"] = "password",
-        ["unicastPeers"] = "peers",
+        ["unicastPeers"] = "peers", ["checksumForm"] = "checksumWithoutPseudoHeader",
     };
 
     public static List<VrrpGroupModel> Groups(DesiredState state, IReadOnlyList<InterfaceModel> interfaces, IReadOnlyList<VrrpTrackModel> tracks)
@@ -71,6 +71,8 @@ internal static class VrrpModelBuilder
         Demand(foreign < 0, $"{at}/addresses/{foreign}", $"{(foreign < 0 ? null : addresses[foreign])} is not of the family of {addresses[0]}; give each family a group of its own, or make it one of excludedAddresses.");
         bool v6 = addresses[0].AddressFamily == AddressFamily.InterNetworkV6;
         VrrpWires wires = VrrpWires.Read(s, v6, dataplane, interfaces, at);
+        int own = wires.Peers.ToList().FindIndex(p => addresses.Contains(p) || excluded.Contains(p));
+        Demand(own < 0, $"{at}/peers/{own}", $"{s.Peers.ElementAtOrDefault(own)} is one of the group's VIPs; a peer is another director's own address.");
         VrrpConfig config = new()
         {
             Version = (VrrpVersion)s.Version, Vrid = (byte)s.Vrid, Priority = (byte)s.Priority, IntervalCs = s.IntervalCs, Addresses = [.. addresses.Select(VrrpAddress.From)],

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Forwarder.Control;
+namespace Forwarder.Api;
 
 /// <summary>JSON pointers (RFC 6901).</summary>
 public static class JsonPointer
