@@ -9,11 +9,14 @@ public sealed record BenchOptions
     public const string Usage = """
         Usage: script/bench [--smoke | --quick | --full] [OPTION...]
           --smoke         a few seconds, to see that all parts work (continuous integration)
-          --quick         1 k, 64 k and 1 M flows in random order, 1 k and 1 M by Zipf (default; some minutes)
-          --full          more rounds; also 16 M flows where memory allows
+          --quick         direct routing with 1 k, 64 k and 1 M flows in random order, 1 k and 1 M by Zipf; the other methods with
+                          1 k, 64 k and 1 M flows in random order; 10 M new flows (default; a quarter of an hour)
+          --full          more rounds; direct routing also with 16 M flows where memory allows
+          --methods M,M   only these methods: dr, dr6, ipip, gue, nat, nat6, fullnat, fullnat6
           --flows N,N     these flow counts instead
-          --order O,O     these orders instead: random, zipf
-          --programs P,P  only these: io, macswap, 5tswap, reference, forwarder (the floor is always measured)
+          --order O,O     these orders instead: random, zipf, new (each packet is of a new flow)
+          --programs P,P  only these: io, macswap, 5tswap, reference, forwarder (the floor is always measured; testpmd's
+                          three only beside dr)
           --rounds N      rounds; each program runs once in a round
           --slices N      good slices of 16,384 packets in a run
           --proto P       udp (default) or tcp
@@ -47,7 +50,7 @@ public sealed record BenchOptions
         }
 
         BenchOptions options = new();
-        string? flows = null, orders = null, programs = "io,macswap,5tswap,reference,forwarder";
+        string? flows = null, orders = null, methods = null, programs = "io,macswap,5tswap,reference,forwarder";
         int? rounds = null, slices = null;
         for (int i = 0; i < arguments.Length; i++)
         {
@@ -58,6 +61,7 @@ public sealed record BenchOptions
                 case "--smoke" or "--quick" or "--full": options = options with { Mode = name[2..] }; break;
                 case "--flows": flows = Value(); break;
                 case "--order": orders = Value(); break;
+                case "--methods": methods = Value(); break;
                 case "--programs": programs = Value(); break;
                 case "--rounds": rounds = Number(name, Value(), 100); break;
                 case "--slices": slices = Number(name, Value(), 65_536); break;
@@ -71,22 +75,31 @@ public sealed record BenchOptions
         (int modeRounds, int modeSlices) = options.Mode switch { "smoke" => (1, 100), "full" => (11, 3_000), _ => (5, 700) };
         return options with
         {
-            Cases = flows == null && orders == null ? ModeCases(options.Mode) : Cross(flows ?? "1024,65536,1048576", orders ?? "random"),
+            Cases = flows == null && orders == null ? [.. ModeCases(options.Mode).Where(c => methods == null || methods.Split(',').Select(BenchMethod.Find).Contains(c.Method))] : Cross(methods ?? "dr", flows ?? "1024,65536,1048576", orders ?? "random"),
             Programs = [.. programs.Split(',').Select(p => MeasuredProgram.Find(p)), .. options.BaselineFolder != null ? [MeasuredProgram.Baseline] : Array.Empty<MeasuredProgram>()],
             Rounds = rounds ?? modeRounds,
             Slices = slices ?? modeSlices,
         };
     }
 
-    private static List<BenchCase> ModeCases(string mode) => mode switch
+    private static List<BenchCase> ModeCases(string mode)
     {
-        "smoke" => [new(1024, "random")],
-        "full" => Cross("1024,65536,1048576,16777216", "random,zipf"),
-        _ => [.. Cross("1024,65536,1048576", "random"), .. Cross("1024,1048576", "zipf")],
-    };
+        string others = string.Join(',', BenchMethod.All.Select(m => m.Name).Where(n => n != "dr"));
+        return mode switch
+        {
+            "smoke" => [.. Cross("dr," + others, "1024", "random"), .. Cross("dr,fullnat", "600000", BenchCase.NewOrder)],
+            "full" => [.. Cross("dr", "1024,65536,1048576,16777216", "random,zipf"), .. Cross(others, "1024,65536,1048576", "random,zipf"), .. Cross("dr,fullnat", "10000000", BenchCase.NewOrder)],
+            _ => [.. Cross("dr", "1024,65536,1048576", "random"), .. Cross("dr", "1024,1048576", "zipf"), .. Cross(others, "1024,65536,1048576", "random"), .. Cross("dr,fullnat", "10000000", BenchCase.NewOrder)],
+        };
+    }
 
-    private static List<BenchCase> Cross(string flows, string orders) =>
-        [.. orders.Split(',').SelectMany(o => flows.Split(',').Select(f => new BenchCase(Number("--flows", f, 33_554_432), o is "random" or "zipf" ? o : throw new BenchException("--order is random or zipf."))))];
+    private static List<BenchCase> Cross(string methods, string flows, string orders) =>
+    [
+        .. from method in methods.Split(',').Select(BenchMethod.Find)
+           from order in orders.Split(',')
+           from count in flows.Split(',')
+           select new BenchCase(method, Number("--flows", count, 33_554_432), order is "random" or "zipf" or BenchCase.NewOrder ? order : throw new BenchException("--order is random, zipf or new.")),
+    ];
 
     private static int Number(string name, string text, int max) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= 1 && value <= max

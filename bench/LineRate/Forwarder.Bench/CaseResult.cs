@@ -21,9 +21,9 @@ public sealed class CaseResult(BenchCase @case, IReadOnlyList<MeasuredProgram> p
     public void Add(Dictionary<MeasuredProgram, RunResult> round) => _rounds.Add(round);
 
     /// <summary>Whether a run has too few good slices, by what is normal in the rounds before and in this one so far.</summary>
-    public bool IsDisturbed(RunResult run, IEnumerable<RunResult> sameRound)
+    public bool IsDisturbed(MeasuredProgram program, RunResult run, IEnumerable<KeyValuePair<MeasuredProgram, RunResult>> sameRound)
     {
-        double normal = _rounds.SelectMany(r => r.Values).Concat(sameRound).Append(run).Min(r => r.OwnNormal);
+        double normal = _rounds.SelectMany(r => r).Concat(sameRound).Where(r => r.Key.IsDirector == program.IsDirector).Select(r => r.Value).Append(run).Min(r => r.OwnNormal);
         return run.Cycles(RunResult.OwnLimit(run.OwnNormal, normal)) == null;
     }
 
@@ -33,6 +33,23 @@ public sealed class CaseResult(BenchCase @case, IReadOnlyList<MeasuredProgram> p
     /// <summary>The ratio of two programs in each round that is good for both.</summary>
     public IReadOnlyList<double> Ratios(MeasuredProgram a, MeasuredProgram b) => [.. _rounds.Select(r => Of(r, a) / Of(r, b)).OfType<double>()];
 
+    /// <summary>Cycles per packet as <see cref="Cycles"/> has them, with an empty table and with a full one, by round; for new flows.</summary>
+    public IReadOnlyList<(double Empty, double Full)> Growth(MeasuredProgram program)
+    {
+        List<(double, double)> growth = [];
+        foreach (Dictionary<MeasuredProgram, RunResult> round in _rounds)
+        {
+            double? floor = round[MeasuredProgram.Floor].Cycles(OwnLimit(MeasuredProgram.Floor));
+            (double? first, double? last) = round[program].Ends(OwnLimit(program));
+            if (first - floor is double empty && last - floor is double full)
+            {
+                growth.Add((empty, full));
+            }
+        }
+
+        return growth;
+    }
+
     /// <summary>Good slices and all slices of a program.</summary>
     public (int Good, int All) Slices(MeasuredProgram program) =>
         (_rounds.Sum(r => r[program].Good(OwnLimit(program)).Count), _rounds.Sum(r => r[program].Slices.Count));
@@ -41,13 +58,13 @@ public sealed class CaseResult(BenchCase @case, IReadOnlyList<MeasuredProgram> p
     public double GeneratorCycles(MeasuredProgram program) => Statistics.Median(_rounds.SelectMany(r => r[program].Slices).Select(s => s.OwnCycles));
 
     /// <summary>Whether the dataplane and the reference sent each flow to the same server; null if one of them was not run.</summary>
-    public bool? SameServers => programs.Contains(MeasuredProgram.Forwarder) && programs.Contains(MeasuredProgram.Reference) && @case.Order == "random"
+    public bool? SameServers => programs.Contains(MeasuredProgram.Forwarder) && programs.Contains(MeasuredProgram.Reference) && @case.Order != "zipf"
         ? _rounds.TrueForAll(r => r[MeasuredProgram.Forwarder].Digest == r[MeasuredProgram.Reference].Digest)
         : null;
 
     /// <summary>The generator's cycles per packet that are too many: something disturbed it.</summary>
     private double OwnLimit(MeasuredProgram program) =>
-        RunResult.OwnLimit(_rounds.Min(r => r[program].OwnNormal), _rounds.SelectMany(r => r.Values).Min(r => r.OwnNormal));
+        RunResult.OwnLimit(_rounds.Min(r => r[program].OwnNormal), _rounds.SelectMany(r => r).Where(r => r.Key.IsDirector == program.IsDirector).Min(r => r.Value.OwnNormal));
 
     private double? Of(Dictionary<MeasuredProgram, RunResult> round, MeasuredProgram program)
     {

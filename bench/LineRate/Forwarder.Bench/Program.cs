@@ -19,7 +19,7 @@ try
     long memoryMiB = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 20;
     foreach (BenchCase tooLarge in cases.Where(c => c.MemoryMiB * 2 > memoryMiB))
     {
-        Console.Error.WriteLine($"bench: {tooLarge.Flows} flows are left out: {tooLarge.MemoryMiB} MiB are more than half of this machine's memory.");
+        Console.Error.WriteLine($"bench: {tooLarge} is left out: {tooLarge.MemoryMiB} MiB are more than half of this machine's memory.");
     }
 
     cases = [.. cases.Where(c => c.MemoryMiB * 2 <= memoryMiB)];
@@ -40,10 +40,10 @@ try
     List<CaseResult> results = [];
     foreach (BenchCase @case in cases)
     {
-        CaseResult result = new(@case, options.Programs);
+        CaseResult result = new(@case, @case.Of(options.Programs));
         for (int round = 0; round < options.Rounds; round++)
         {
-            result.Add(runner.RunAll(options.Programs.Prepend(MeasuredProgram.Floor), result));
+            result.Add(runner.RunAll(result.Programs.Prepend(MeasuredProgram.Floor), result));
         }
 
         Report.Table(result);

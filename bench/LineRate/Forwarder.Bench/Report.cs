@@ -20,7 +20,7 @@ public static class Report
     public static void Table(CaseResult result)
     {
         Console.WriteLine();
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{result.Case.Flows:N0} flows, {result.Case.Order} order, {result.Rounds} round(s), TSC {result.TscHz / 1e9:F3} GHz"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{result.Case}, {result.Rounds} round(s), TSC {result.TscHz / 1e9:F3} GHz"));
         Console.WriteLine($"{"program",-26}{"cycles/packet",14}{"min",9}{"max",9}{"Mpps",9}{"rounds",9}{"slices",14}{"generator",11}");
         foreach (MeasuredProgram program in result.Programs.Prepend(MeasuredProgram.Floor))
         {
@@ -32,6 +32,11 @@ public static class Report
         foreach ((string name, Statistics s) in Ratios(result))
         {
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-26}{s.Middle,14:F2}{s.Min,9:F2}{s.Max,9:F2}"));
+        }
+
+        foreach ((MeasuredProgram program, Statistics empty, Statistics full, Statistics fall) in NewFlows(result))
+        {
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{program.Title}: {empty.Middle:F2} M new flows/s into the empty table, {full.Middle:F2} M/s with {result.Case.Flows / 1e6:F1} M flows in it; falls by {fall.Middle:P0} ({fall.Min:P0} to {fall.Max:P0})"));
         }
 
         if (result.SameServers is bool same)
@@ -47,7 +52,6 @@ public static class Report
         {
             ["mode"] = options.Mode,
             ["protocol"] = options.Tcp ? "tcp" : "udp",
-            ["frameBytes"] = 64,
             ["machine"] = new JsonObject([.. facts.Select(f => KeyValuePair.Create(f.Key, (JsonNode?)f.Value))]),
             ["cases"] = new JsonArray([.. results.Select(Case)]),
         };
@@ -66,6 +70,11 @@ public static class Report
             programs[program.Name] = o;
         }
 
+        foreach ((MeasuredProgram program, Statistics empty, Statistics full, Statistics fall) in NewFlows(result))
+        {
+            programs[program.Name]!["newFlows"] = new JsonObject { ["emptyMps"] = Number(empty.Middle), ["fullMps"] = Number(full.Middle), ["fall"] = Number(fall.Middle) };
+        }
+
         foreach ((string name, Statistics s) in Ratios(result))
         {
             ratios[name] = Node(s, result.Rounds);
@@ -73,8 +82,19 @@ public static class Report
 
         return new JsonObject
         {
-            ["flows"] = result.Case.Flows, ["order"] = result.Case.Order, ["tscHz"] = result.TscHz, ["cyclesPerPacket"] = programs, ["ratios"] = ratios, ["sameServers"] = result.SameServers,
+            ["method"] = result.Case.Method.Name, ["flows"] = result.Case.Flows, ["order"] = result.Case.Order, ["tscHz"] = result.TscHz, ["cyclesPerPacket"] = programs, ["ratios"] = ratios, ["sameServers"] = result.SameServers,
         };
+    }
+
+    /// <summary>Millions of new flows per second with an empty table and with a full one, and by what share the rate falls.</summary>
+    private static IEnumerable<(MeasuredProgram Program, Statistics Empty, Statistics Full, Statistics Fall)> NewFlows(CaseResult result)
+    {
+        foreach (MeasuredProgram program in result.Case.IsNew ? result.Programs : [])
+        {
+            IReadOnlyList<(double Empty, double Full)> growth = result.Growth(program);
+            double mega = result.TscHz / 1e6;
+            yield return (program, Statistics.Of([.. growth.Select(g => mega / g.Empty)]), Statistics.Of([.. growth.Select(g => mega / g.Full)]), Statistics.Of([.. growth.Select(g => 1 - (g.Empty / g.Full))]));
+        }
     }
 
     private static IEnumerable<(string Name, Statistics Value)> Ratios(CaseResult result)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Forwarder.Abi;
 
 namespace Forwarder.Bench;
 
@@ -18,7 +19,7 @@ public sealed class Runner(Machine machine, BenchOptions options) : IDisposable
         foreach (MeasuredProgram program in programs)
         {
             RunResult run = Run(program, before.Case);
-            for (int repeat = 0; repeat < RepeatsMax && before.IsDisturbed(run, round.Values); repeat++)
+            for (int repeat = 0; repeat < RepeatsMax && before.IsDisturbed(program, run, round); repeat++)
             {
                 run = Run(program, before.Case);
             }
@@ -38,7 +39,8 @@ public sealed class Runner(Machine machine, BenchOptions options) : IDisposable
         (string path, List<string> arguments) = program.Command(machine, @case, options, _folder);
         // Through a shell, so that the output goes to a file and the preload into this program alone.
         ProcessStartInfo start = new("/bin/sh", ["-c", $"LD_PRELOAD='{machine.Native("libforwarder_generator.so")}' exec \"$0\" \"$@\" >'{log}' 2>&1", path, .. arguments]) { RedirectStandardInput = true };
-        start.Environment["FORWARDER_BENCH"] = $"out={result},flows={@case.Flows},order={@case.Order},proto={(options.Tcp ? "tcp" : "udp")},expect={program.Expect},slices={options.Slices}";
+        start.Environment["FORWARDER_BENCH"] = $"out={result},flows={@case.Flows},order={@case.Order},proto={(options.Tcp ? "tcp" : "udp")},ip={@case.Method.IpVersion},ways={@case.Ways},"
+            + $"replies-to={(@case.Method.Forwarding == ForwardingMethod.FullNat ? "sources" : "clients")},expect={program.Expect ?? @case.Method.Expect},slices={options.Slices}";
         if (machine.Hugepages)
         {
             machine.Reserve(@case.MemoryMiB + 16);
@@ -49,17 +51,23 @@ public sealed class Runner(Machine machine, BenchOptions options) : IDisposable
         if (!_process.WaitForExit(timeoutMs))
         {
             Kill();
-            throw new BenchException($"{program.Name} with {@case.Flows} flows has no result after {timeoutMs / 1000} s. Its last words:\n{Tail(log)}");
+            throw new BenchException($"{program.Name}, {@case}, has no result after {timeoutMs / 1000} s. Its last words:\n{Tail(log)}");
         }
 
         _process = null;
         if (!File.Exists(result))
         {
-            throw new BenchException($"{program.Name} with {@case.Flows} flows ended without a result. Its last words:\n{Tail(log)}");
+            throw new BenchException($"{program.Name}, {@case}, ended without a result. Its last words:\n{Tail(log)}");
         }
 
         RunResult run = RunResult.Read(result);
-        return run.Wrong == 0 && run.Verified > 0 ? run : throw new BenchException($"{program.Name} with {@case.Flows} flows: {run.Wrong} of {run.Verified} packets that were looked at were not as expected.");
+        if (program.IsDataplane)
+        {
+            run = run with { FlowsCreated = Director.FlowsCreated(_folder) };
+        }
+
+        Check(program, @case, run);
+        return run;
     }
 
     /// <summary>Ends a program that still runs and removes the files.</summary>
@@ -67,6 +75,26 @@ public sealed class Runner(Machine machine, BenchOptions options) : IDisposable
     {
         Kill();
         Directory.Delete(_folder, recursive: true);
+    }
+
+    /// <summary>Whether the program did what is measured.</summary>
+    private static void Check(MeasuredProgram program, BenchCase @case, RunResult run)
+    {
+        string who = $"{program.Name}, {@case}";
+        if (run.Wrong != 0 || run.Verified == 0)
+        {
+            throw new BenchException($"{who}: {run.Wrong} of {run.Verified} packets that were looked at were not as expected.");
+        }
+
+        if (program.IsDirector && (run.FlowsCreated < @case.FlowsCreatedMin || run.FlowsCreated > @case.Flows))
+        {
+            throw new BenchException($"{who}: its flow table took in {run.FlowsCreated} flows.");
+        }
+
+        if (@case.Ways == 2 && run.ReplyShare is < 0.48 or > 0.52)
+        {
+            throw new BenchException($"{who}: {run.ReplyShare:P1} of the packets were servers' answers, not half: packets are lost.");
+        }
     }
 
     private void Kill()

@@ -3,14 +3,18 @@
  * own thread, by DPDK's public Rx and Tx callbacks, and measures what a packet costs in TSC cycles.
  *
  * A frame is written when the port gives out its mbuf, and delivered FIFO packets later: by then it has left the L1
- * cache, as behind a NIC's ring. Time is cut into slices; a slice in which the thread did not have the CPU (CPU time
- * against wall time) does not count; measuring ends with enough good slices or after some seconds. All slices are
- * written as JSON to a file (cycles, own cycles, CPU share), for the harness to judge; then the process ends.
+ * cache, as behind a NIC's ring. With two directions every packet that reached a server comes back as the server's answer:
+ * clients' packets and answers are written in turn. Time is cut into slices; a slice in which the thread did not have the
+ * CPU (CPU time against wall time) does not count; measuring ends with enough good slices or after some seconds, with new
+ * flows when all flows have been sent. All slices are written as JSON to a file (cycles, own cycles, CPU share), for the
+ * harness to judge; then the process ends.
  *
- * FORWARDER_BENCH="out=FILE,flows=N,order=random|zipf,proto=udp|tcp,expect=io|macswap|5tswap|dr,slices=N,seconds=N"
+ * FORWARDER_BENCH="out=FILE,flows=N,order=random|zipf|new,proto=udp|tcp,ip=4|6,ways=1|2,replies-to=clients|sources,
+ *                  expect=io|macswap|5tswap|dr|ipip|gue|nat|fullnat,slices=N,seconds=N"
  */
 #define _GNU_SOURCE
-#include "frames.h"
+#include "neighbours.h"
+#include "verify.h"
 
 #include <dlfcn.h>
 #include <inttypes.h>
@@ -20,7 +24,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <rte_arp.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_ether.h>
@@ -30,11 +33,10 @@
 #define SLICE (1u << 14)      /* packets of a slice: shorter than a time slice of the scheduler */
 #define SLICES_MAX 65536
 #define SHARE_MIN 0.97        /* CPU time / wall time of a good slice */
-#define ARP_MAX 64            /* replies that wait to be delivered */
+#define ANSWERS_MAX 64        /* of neighbours, that wait to be delivered */
+#define REPLIES_MAX 4096      /* servers' answers on their way; a power of two */
 #define SETTLE_PACKETS (1u << 18)
-
-enum expect { EXPECT_IO, EXPECT_MACSWAP, EXPECT_5TSWAP, EXPECT_DR };
-static const char *const expect_names[] = { "io", "macswap", "5tswap", "dr" };
+#define SETTLE_FLOWS 1024     /* flows before the new ones */
 
 struct slice {
     uint64_t cycles, own, cpu_ns, wall_ns;
@@ -45,26 +47,29 @@ static struct {
     uint64_t flows, slices_wanted;
     double seconds;
     enum order order;
-    enum expect expect;
-    int tcp;
-} config = { .flows = 1024, .slices_wanted = 1000, .seconds = 4 };
+    enum subnet replies_to;
+    int tcp, ip_version, ways;
+} config = { .flows = 1024, .slices_wanted = 1000, .seconds = 4, .ip_version = 4, .ways = 1, .replies_to = SUBNET_CLIENTS };
 
 static struct {
-    uint8_t template[FRAME_ROOM] __rte_aligned(64);
-    struct flow *order;
-    uint64_t order_length, order_at;
+    uint8_t request[FRAME_ROOM] __rte_aligned(64), reply[FRAME_ROOM] __rte_aligned(64);
+    struct verifier verifier;
+    struct words *order;
+    uint64_t order_length, order_at, wrap;   /* flows in turn: those before wrap */
+    struct words replies[REPLIES_MAX];
+    uint32_t replies_from, replies_to, reply_next;
+    uint64_t requests_written, replies_written, requests_max;
     struct rte_mbuf *fifo[FIFO];
     uint32_t fifo_at;
     int started;
-    uint64_t port_mac;
     uint64_t own;                     /* cycles in callbacks since the last boundary */
-    uint64_t sent, boundary;          /* IPv4 packets sent; when something happens next */
-    uint64_t warm, digest_from, digest, wrong, verified, servers_seen;
+    uint64_t sent, boundary;          /* packets sent; when something happens next */
+    uint64_t bursts, check_from, checked, digest, wrong, verified;
     uint64_t slice_tsc, slice_cpu_ns, slice_wall_ns, slice_count, good_count, deadline_tsc;
-    int measuring;
+    int measuring, roll_done;
     struct slice slices[SLICES_MAX];
-    uint8_t arp[ARP_MAX][FRAME_ROOM];
-    uint32_t arp_count;
+    struct { uint8_t frame[NEIGHBOUR_ROOM]; uint16_t bytes; } answers[ANSWERS_MAX];
+    uint32_t answer_count;
 } g;
 
 static uint64_t clock_ns(clockid_t clock)
@@ -74,80 +79,59 @@ static uint64_t clock_ns(clockid_t clock)
     return (uint64_t)time.tv_sec * 1000000000ULL + (uint64_t)time.tv_nsec;
 }
 
-static uint64_t mac_at(const uint8_t *bytes)
+/* The server's answer: what came is turned round, and the sums stay right by that. */
+static inline void reflect(const uint8_t *frame)
 {
-    uint64_t mac;
-    memcpy(&mac, bytes, sizeof(mac));
-    return mac & 0xFFFFFFFFFFFFULL;
-}
-
-/* A real neighbour answers ARP; the director under test asks for its servers. */
-static void answer_arp(const uint8_t *frame)
-{
-    const struct rte_arp_hdr *request = (const struct rte_arp_hdr *)(frame + 14);
-    if (request->arp_opcode != rte_cpu_to_be_16(RTE_ARP_OP_REQUEST) || g.arp_count == ARP_MAX ||
-        request->arp_data.arp_tip == request->arp_data.arp_sip) {
+    const struct layout *l = &g.verifier.layout;
+    if (!verify_is_request(&g.verifier, frame) || g.replies_to - g.replies_from == REPLIES_MAX) {
         return;
     }
-    uint8_t *reply = g.arp[g.arp_count++];
-    uint64_t mac = SERVER_MAC_BASE | ((uint64_t)(rte_be_to_cpu_32(request->arp_data.arp_tip) & 0xFF) << 40);
-    memcpy(reply, frame, FRAME_BYTES);
-    memcpy(reply, frame + 6, 6);
-    memcpy(reply + 6, &mac, 6);
-    struct rte_arp_hdr *arp = (struct rte_arp_hdr *)(reply + 14);
-    arp->arp_opcode = rte_cpu_to_be_16(RTE_ARP_OP_REPLY);
-    arp->arp_data.arp_tha = request->arp_data.arp_sha;
-    arp->arp_data.arp_tip = request->arp_data.arp_sip;
-    arp->arp_data.arp_sip = request->arp_data.arp_tip;
-    memcpy(arp->arp_data.arp_sha.addr_bytes, &mac, 6);
+    struct words *reply = &g.replies[g.replies_to++ & (REPLIES_MAX - 1)];
+    memcpy(&reply->source, frame + l->destination, 4);
+    memcpy(&reply->destination, frame + l->source, 4);
+    memcpy(&reply->source_port, frame + l->ports + 2, 2);
+    memcpy(&reply->destination_port, frame + l->ports, 2);
+    memcpy(&reply->ip_checksum, frame + l->ip_checksum, 2);
+    memcpy(&reply->l4_checksum, frame + l->l4_checksum, 2);
+    memcpy(&reply->tag, frame + l->tag, 4);
 }
 
-static int is_right(const uint8_t *frame)
+static inline void write_words(struct rte_mbuf *m, const uint8_t *template, const struct words *words)
 {
-    uint64_t destination = mac_at(frame), source = mac_at(frame + 6);
-    uint32_t to, from;
-    memcpy(&from, frame + 26, sizeof(from));
-    memcpy(&to, frame + 30, sizeof(to));
-    switch (config.expect) {
-    case EXPECT_IO:
-        return destination == g.port_mac && source == CLIENT_MAC && to == VIP_ADDRESS;
-    case EXPECT_MACSWAP:
-        return destination == CLIENT_MAC && source == g.port_mac && to == VIP_ADDRESS;
-    case EXPECT_5TSWAP:
-        return destination == CLIENT_MAC && source == g.port_mac && from == VIP_ADDRESS;
-    default:
-        return (destination & SERVER_MAC_MASK & ~0ULL) == SERVER_MAC_BASE && destination >> 40 >= 1 &&
-               destination >> 40 <= SERVERS_MAX && source == g.port_mac && to == VIP_ADDRESS;
+    const struct layout *l = &g.verifier.layout;
+    uint8_t *data = rte_pktmbuf_mtod(m, uint8_t *);
+    memcpy(data, template, 64);
+    if (l->ip_version == 6) {
+        memcpy(data + 64, template + 64, FRAME_ROOM - 64);
+    } else {
+        memcpy(data + l->ip_checksum, &words->ip_checksum, 2);
     }
-}
-
-/* Which server each flow went to, in one number that does not depend on the order: programs that do the same work agree. */
-static void digest(const uint8_t *frame)
-{
-    uint32_t address;
-    uint16_t port;
-    memcpy(&address, frame + 26, sizeof(address));
-    memcpy(&port, frame + 34, sizeof(port));
-    uint64_t server = mac_at(frame) >> 40;
-    uint64_t z = address | (uint64_t)port << 32 | server << 48;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-    g.digest += z ^ (z >> 31);
-    g.servers_seen |= 1ULL << (server & 63);
+    memcpy(data + l->source, &words->source, 4);
+    memcpy(data + l->destination, &words->destination, 4);
+    memcpy(data + l->ports, &words->source_port, 4);
+    memcpy(data + l->l4_checksum, &words->l4_checksum, 2);
+    memcpy(data + l->tag, &words->tag, 4);
+    m->data_len = l->bytes;
+    m->pkt_len = l->bytes;
+    m->hash.rss = words->source ^ words->source_port;
+    m->packet_type = RTE_PTYPE_L2_ETHER | (l->ip_version == 4 ? RTE_PTYPE_L3_IPV4 : RTE_PTYPE_L3_IPV6) | (config.tcp ? RTE_PTYPE_L4_TCP : RTE_PTYPE_L4_UDP);
+    m->ol_flags = RTE_MBUF_F_RX_RSS_HASH | RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 }
 
 static inline void write_frame(struct rte_mbuf *m)
 {
-    uint8_t *data = rte_pktmbuf_mtod(m, uint8_t *);
-    const struct flow *flow = &g.order[g.order_at];
-    g.order_at = g.order_at + 1 == g.order_length ? 0 : g.order_at + 1;
-    memcpy(data, g.template, FRAME_ROOM);
-    memcpy(data + 24, &flow->checksum, 2);
-    memcpy(data + 26, &flow->address, 4);
-    memcpy(data + 34, &flow->port, 2);
-    m->hash.rss = flow->address ^ flow->port;
-    m->packet_type = RTE_PTYPE_L2_ETHER | RTE_PTYPE_L3_IPV4 | (config.tcp ? RTE_PTYPE_L4_TCP : RTE_PTYPE_L4_UDP);
-    m->ol_flags = RTE_MBUF_F_RX_RSS_HASH | RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    if (g.reply_next && g.replies_from != g.replies_to) {
+        const struct words *reply = &g.replies[g.replies_from++ & (REPLIES_MAX - 1)];
+        write_words(m, g.reply, reply);
+        rte_pktmbuf_mtod(m, uint8_t *)[11] = (uint8_t)(reply->source >> 24); /* the server's MAC */
+        g.replies_written++;
+        g.reply_next = 0;
+        return;
+    }
+    write_words(m, g.request, &g.order[g.order_at]);
+    g.order_at = g.order_at + 1 >= g.wrap ? 0 : g.order_at + 1;
+    g.requests_written++;
+    g.reply_next = config.ways == 2;
 }
 
 static void fail(const char *what)
@@ -164,11 +148,13 @@ static void write_result(void)
     if (file == NULL) {
         fail("the result cannot be written");
     }
+    /* The reference tells how many flows it has taken in; the dataplane does so in its region. */
+    uint64_t (*created)(void) = (uint64_t (*)(void))dlsym(RTLD_DEFAULT, "bench_flows_created");
     fprintf(file,
             "{\"tscHz\":%" PRIu64 ",\"flows\":%" PRIu64 ",\"slicePackets\":%u,\"verified\":%" PRIu64 ",\"wrong\":%" PRIu64
-            ",\"digest\":\"%016" PRIx64 "\",\"serversSeen\":%d,\"slices\":[",
-            rte_get_tsc_hz(), config.flows, SLICE, g.verified, g.wrong, g.digest,
-            __builtin_popcountll(g.servers_seen));
+            ",\"checked\":%" PRIu64 ",\"digest\":\"%016" PRIx64 "\",\"requests\":%" PRIu64 ",\"replies\":%" PRIu64 ",\"flowsCreated\":%" PRIu64 ",\"slices\":[",
+            rte_get_tsc_hz(), config.flows, SLICE, g.verified, g.wrong, g.checked, g.digest, g.requests_written, g.replies_written,
+            created != NULL ? created() : 0);
     for (uint64_t i = 0; i < g.slice_count; i++) {
         const struct slice *s = &g.slices[i];
         fprintf(file, "%s[%.4f,%.4f,%.4f]", i == 0 ? "" : ",", (double)s->cycles / SLICE, (double)s->own / SLICE,
@@ -188,11 +174,18 @@ static __rte_noinline void at_boundary(void)
         struct slice slice = { now - g.slice_tsc, g.own, cpu - g.slice_cpu_ns, wall - g.slice_wall_ns };
         g.slices[g.slice_count++] = slice;
         g.good_count += (double)slice.cpu_ns >= SHARE_MIN * (double)slice.wall_ns;
-        if (g.good_count == config.slices_wanted || g.slice_count == SLICES_MAX || now > g.deadline_tsc) {
+        int done = config.order == ORDER_NEW ? g.requests_written + SLICE > g.requests_max : g.good_count == config.slices_wanted || now > g.deadline_tsc;
+        if (done || g.slice_count == SLICES_MAX) {
             write_result();
         }
     } else {
         g.measuring = 1;
+        g.requests_written = g.replies_written = 0;
+        if (config.order == ORDER_NEW) {
+            g.order_at = SETTLE_FLOWS;
+            g.requests_max = g.order_length - SETTLE_FLOWS;
+            g.wrap = g.order_length;
+        }
         g.deadline_tsc = now + (uint64_t)(config.seconds * (double)rte_get_tsc_hz());
     }
     g.slice_cpu_ns = cpu;
@@ -209,8 +202,6 @@ static void start(struct rte_mempool *pool)
         fail("the pool has too few mbufs for the packets in flight");
     }
     for (int i = 0; i < FIFO; i++) {
-        g.fifo[i]->data_len = FRAME_BYTES;
-        g.fifo[i]->pkt_len = FRAME_BYTES;
         write_frame(g.fifo[i]);
     }
 }
@@ -229,8 +220,11 @@ static uint16_t on_receive(uint16_t port, uint16_t queue, struct rte_mbuf **pack
         g.fifo[g.fifo_at] = m;
         g.fifo_at = (g.fifo_at + 1) & (FIFO - 1);
     }
-    for (uint16_t i = 0; g.arp_count != 0 && i < count; i++) {
-        memcpy(rte_pktmbuf_mtod(packets[i], void *), g.arp[--g.arp_count], FRAME_BYTES);
+    for (uint16_t i = 0; g.answer_count != 0 && i < count; i++) {
+        g.answer_count--;
+        memcpy(rte_pktmbuf_mtod(packets[i], void *), g.answers[g.answer_count].frame, NEIGHBOUR_ROOM);
+        packets[i]->data_len = g.answers[g.answer_count].bytes;
+        packets[i]->pkt_len = g.answers[g.answer_count].bytes;
     }
     g.own += rte_rdtsc() - begin;
     if (g.sent >= g.boundary) {
@@ -239,15 +233,32 @@ static uint16_t on_receive(uint16_t port, uint16_t queue, struct rte_mbuf **pack
     return count;
 }
 
-static void check_all(struct rte_mbuf **packets, uint16_t count)
+static void verify(const struct rte_mbuf *m)
 {
-    for (uint16_t i = 0; i < count && g.sent + i < g.digest_from + g.order_length; i++) {
+    g.verified++;
+    g.wrong += !verify_frame(&g.verifier, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
+}
+
+/* The roll call: each packet is looked at, from one of the first flow's on until that flow comes again. */
+static __rte_noinline void check_all(struct rte_mbuf **packets, uint16_t count)
+{
+    for (uint16_t i = 0; i < count && !g.roll_done; i++) {
         const uint8_t *frame = rte_pktmbuf_mtod(packets[i], const uint8_t *);
-        g.verified++;
-        g.wrong += !is_right(frame);
-        if (g.sent + i >= g.digest_from) {
-            digest(frame);
+        int request = verify_is_request(&g.verifier, frame), first = request && verify_tag(&g.verifier, frame) == g.order[0].tag;
+        verify(packets[i]);
+        g.roll_done = g.checked != 0 && (config.order == ORDER_ZIPF ? g.checked == g.wrap : first);
+        if (!g.roll_done && request && (g.checked != 0 || first)) {
+            g.digest += verify_digest(&g.verifier, frame);
+            g.checked++;
         }
+    }
+}
+
+static void answer(const uint8_t *frame)
+{
+    if (g.answer_count < ANSWERS_MAX) {
+        g.answers[g.answer_count].bytes = neighbours_answer(frame, g.answers[g.answer_count].frame);
+        g.answer_count += g.answers[g.answer_count].bytes != 0;
     }
 }
 
@@ -257,19 +268,16 @@ static uint16_t on_send(uint16_t port, uint16_t queue, struct rte_mbuf **packets
     uint64_t begin = rte_rdtsc();
     uint16_t data = count;
     /* What the director itself sends lies behind what it forwards: only the last frame of a burst has to be looked at. */
-    while (data != 0) {
-        const uint8_t *frame = rte_pktmbuf_mtod(packets[data - 1], const uint8_t *);
-        if (frame[12] == 0x08 && frame[13] == 0x00) {
-            g.wrong += !is_right(frame);
-            g.verified++;
-            break;
-        }
-        if (frame[12] == 0x08 && frame[13] == 0x06) {
-            answer_arp(frame);
-        }
-        data--;
+    for (; data != 0 && neighbours_is_own(rte_pktmbuf_mtod(packets[data - 1], const uint8_t *)); data--) {
+        answer(rte_pktmbuf_mtod(packets[data - 1], const uint8_t *));
     }
-    if (!g.measuring && g.sent + data > g.digest_from && g.sent < g.digest_from + g.order_length) {
+    if (data != 0) {
+        verify(packets[data - 1 - (data > 1 ? g.bursts++ & 1 : 0)]); /* in turn: clients' packets and answers alternate */
+    }
+    for (uint16_t i = 0; config.ways == 2 && i < data; i++) {
+        reflect(rte_pktmbuf_mtod(packets[i], const uint8_t *));
+    }
+    if (!g.measuring && g.sent >= g.check_from) {
         check_all(packets, data);
     }
     g.sent += data;
@@ -288,12 +296,18 @@ static void read_option(const char *name, const char *value)
     } else if (strcmp(name, "seconds") == 0) {
         config.seconds = atof(value);
     } else if (strcmp(name, "order") == 0) {
-        config.order = strcmp(value, "zipf") == 0 ? ORDER_ZIPF : ORDER_RANDOM;
+        config.order = strcmp(value, "zipf") == 0 ? ORDER_ZIPF : strcmp(value, "new") == 0 ? ORDER_NEW : ORDER_RANDOM;
     } else if (strcmp(name, "proto") == 0) {
         config.tcp = strcmp(value, "tcp") == 0;
+    } else if (strcmp(name, "ip") == 0) {
+        config.ip_version = atoi(value);
+    } else if (strcmp(name, "ways") == 0) {
+        config.ways = atoi(value);
+    } else if (strcmp(name, "replies-to") == 0) {
+        config.replies_to = strcmp(value, "sources") == 0 ? SUBNET_SOURCES : SUBNET_CLIENTS;
     } else if (strcmp(name, "expect") == 0) {
-        for (int i = 0; i < 4; i++) {
-            config.expect = strcmp(value, expect_names[i]) == 0 ? (enum expect)i : config.expect;
+        for (int i = 0; i < EXPECT_COUNT; i++) {
+            g.verifier.expect = strcmp(value, expect_names[i]) == 0 ? (enum expect)i : g.verifier.expect;
         }
     } else {
         fail("FORWARDER_BENCH has an unknown option");
@@ -316,6 +330,29 @@ static void read_config(void)
     if (config.out[0] == '\0' || config.flows == 0 || config.slices_wanted == 0 || config.slices_wanted > SLICES_MAX) {
         fail("FORWARDER_BENCH needs out=FILE, flows >= 1, slices 1 to 65536");
     }
+    if (config.order == ORDER_NEW && config.flows <= SETTLE_FLOWS + SLICE) {
+        fail("new flows need more flows than those of a slice");
+    }
+}
+
+static void make_templates(void)
+{
+    const struct layout *l = &g.verifier.layout;
+    /* New connections of TCP begin with SYN; the others are known, or taken up midway. */
+    uint8_t tcp_flags = config.order == ORDER_NEW ? 0x02 : 0x10;
+    uint64_t server_mac = SERVER_MAC_BASE;
+    frames_template(g.request, l, g.verifier.port_mac, tcp_flags);
+    frames_prefix(g.request, l->source, l, SUBNET_CLIENTS);
+    frames_prefix(g.request, l->destination, l, SUBNET_VIP);
+    frames_template(g.reply, l, g.verifier.port_mac, tcp_flags);
+    frames_prefix(g.reply, l->source, l, SUBNET_SERVERS);
+    frames_prefix(g.reply, l->destination, l, config.replies_to);
+    memcpy(g.reply + 6, &server_mac, 6);
+    g.reply[14 + (l->ip_version == 4 ? 8 : 7)]--; /* the director took one; so the sum is right, too */
+    g.order = frames_order(l, config.flows, config.order, tcp_flags, &g.order_length);
+    if (g.order == NULL) {
+        fail("no memory for the order of flows");
+    }
 }
 
 /* Replaces DPDK's function of the same name. */
@@ -328,15 +365,14 @@ int rte_eth_dev_start(uint16_t port)
     }
     read_config();
     rte_eth_macaddr_get(port, &mac);
-    memcpy(&g.port_mac, mac.addr_bytes, sizeof(mac));
-    frames_template(g.template, g.port_mac, config.tcp);
-    g.order = frames_order(config.flows, config.order, config.tcp, &g.order_length);
-    if (g.order == NULL) {
-        fail("no memory for the order of flows");
-    }
-    /* Two rounds over all flows, then one in which each packet is looked at, then the measurement. */
-    g.digest_from = 2 * g.order_length + SETTLE_PACKETS;
-    g.boundary = g.digest_from + g.order_length + SETTLE_PACKETS;
+    memcpy(&g.verifier.port_mac, mac.addr_bytes, sizeof(mac));
+    g.verifier.layout = frames_layout(config.ip_version, config.tcp);
+    make_templates();
+    /* Two rounds over all flows, then the roll call, then the measurement. New flows wait until it is over. */
+    g.wrap = config.order == ORDER_NEW ? SETTLE_FLOWS : g.order_length;
+    uint64_t round = g.wrap * (uint64_t)config.ways;
+    g.check_from = 2 * round + SETTLE_PACKETS;
+    g.boundary = g.check_from + 2 * round + SETTLE_PACKETS;
     if (rte_eth_add_rx_callback(port, 0, on_receive, NULL) == NULL || rte_eth_add_tx_callback(port, 0, on_send, NULL) == NULL) {
         fail("this DPDK is built without Rx and Tx callbacks");
     }

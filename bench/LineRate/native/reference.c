@@ -1,8 +1,7 @@
 /* The reference's worker loop and start, as Worker and Launcher of the dataplane. */
 #include "bench_port.h"
 #include "flows.h"
-#include "frames.h"
-#include "maglev.h"
+#include "plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +11,9 @@
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_launch.h>
-#include <rte_malloc.h>
 
-#define SERVERS 16
-#define MAGLEV_SIZE 65537
 #define TX_ROOM 64
 #define CLOCK_TURNS 16
-#define REACHABLE 2ULL
 
 struct tx { int count; struct rte_mbuf *packets[TX_ROOM]; };
 
@@ -58,7 +53,7 @@ static inline void settle(void)
     }
 }
 
-static __rte_noinline int refuse(void)
+static __rte_noinline int sort_out(void)
 {
     struct burst *b = &w.burst;
     int kept = 0;
@@ -103,7 +98,7 @@ static inline int receive(int port)
     b->moved = 0;
     w.engine.counters->rx_packets += (uint32_t)count;
     w.engine.counters->rx_bytes += bytes;
-    return odd != 0 || w.snapshot_word == 0 ? refuse() : count;
+    return odd != 0 || w.snapshot_word == 0 ? sort_out() : count;
 }
 
 static __rte_noinline void flush(int port)
@@ -138,7 +133,7 @@ static __rte_noinline void dispatch_other(int i)
 {
     struct rte_mbuf *m = (struct rte_mbuf *)w.burst.packet[i];
     enum verdict verdict = w.burst.verdict[i];
-    if (verdict == VERDICT_DROP) {
+    if (verdict == VERDICT_DROP || verdict == VERDICT_REFUSE) {
         lose(m, w.burst.reason[i]);
     } else if (rte_ring_sp_enqueue(w.to_housekeeping, m) != 0) {
         lose(m, verdict == VERDICT_PUNT ? DROP_PUNT_RING_FULL : DROP_NEIGHBOUR);
@@ -234,85 +229,42 @@ static int loop(void *unused)
     return 0;
 }
 
-static void *zeroed(uint64_t bytes)
+/* Flows that have been taken into the table, for the generator's result. */
+__attribute__((visibility("default"))) uint64_t bench_flows_created(void)
 {
-    void *memory = rte_zmalloc(NULL, bytes, 64);
-    if (memory == NULL) {
-        fprintf(stderr, "reference: no memory for %llu bytes\n", (unsigned long long)bytes);
-        exit(1);
-    }
-    return memory;
+    return w.engine.counters->flows_created;
 }
 
-/* One service, 16 servers, by the same hashes as the dataplane's snapshot, so that flows go to the same servers. */
-static void make_tables(uint64_t flows, int tcp)
+static struct setup read_setup(int argc, char **argv)
 {
-    struct engine *e = &w.engine;
-    uint8_t protocol = tcp ? 6 : 17;
-    uint64_t key = VIP_ADDRESS | (uint64_t)VIP_PORT << 32 | (uint64_t)protocol << 48;
-    struct maglev_member members[SERVERS];
-    e->service_keys_log2 = e->locals_log2 = 2;
-    e->service_keys = zeroed(4 * sizeof(*e->service_keys));
-    e->service_keys[table_slot(key, 2)] = (struct service_key){ .value = key, .service = 1 };
-    e->locals = zeroed(4 * sizeof(*e->locals));
-    e->locals[table_slot(VIP_ADDRESS, 2)] = (struct local_address){ .address = VIP_ADDRESS, .interface = 0xFFFF, .kind = 2 };
-    e->services = zeroed(2 * sizeof(*e->services));
-    e->servers = zeroed((SERVERS + 1) * sizeof(*e->servers));
-    e->members = zeroed(SERVERS * sizeof(*e->members));
-    e->maglev = zeroed(MAGLEV_SIZE * sizeof(*e->maglev));
-    e->neighbours = zeroed((SERVERS + 1) * sizeof(*e->neighbours));
-    e->server_counters = zeroed((SERVERS + 1) * sizeof(*e->server_counters));
-    e->counters = zeroed(sizeof(*e->counters));
-    e->server_count = SERVERS + 1;
-    e->services[1] = (struct service){ .maglev_size = MAGLEV_SIZE, .members_count = SERVERS, .valid = 1, .protocol = protocol, .ip_version = 4,
-        .hash_salt = (uint32_t)bench_mix64(VIP_ADDRESS ^ VIP_PORT ^ protocol), .port = VIP_PORT, .vip_high = VIP_ADDRESS };
-    for (uint32_t i = 0; i < SERVERS; i++) {
-        uint64_t address = 0x000112C6ULL | (uint64_t)(i + 1) << 24; /* 198.18.1.1 and up */
-        members[i] = (struct maglev_member){ .identity = bench_mix64(address), .weight = 1 };
-        e->members[i] = i + 1;
-        e->servers[i + 1] = (struct server){ .next_hop = i + 1, .service = 1, .incarnation = 1, .valid = 1, .weight = 1, .mtu = 1500 };
-        e->neighbours[i + 1] = SERVER_MAC_BASE | (uint64_t)(i + 1) << 40 | REACHABLE << 48;
-    }
-    if (bench_maglev_build(members, SERVERS, e->maglev, MAGLEV_SIZE) != 0) {
-        exit(1);
-    }
-    uint32_t buckets = 2;
-    while (buckets < flows * 2 / WAYS) {
-        buckets *= 2;
-    }
-    e->flows = (struct flow_table){ zeroed(buckets * 64ULL), 32 - __builtin_ctz(buckets), buckets, 0 };
-    e->flows6 = (struct flow6_table){ zeroed(buckets * 128ULL), buckets, 0 };
-}
-
-static void make_states(void)
-{
-    struct engine *e = &w.engine;
-    uint32_t timeouts[] = { 0, 60000, 900000, 120000, 10000, 300000 };
-    memcpy(e->timeout_ms, timeouts, sizeof(timeouts));
-    for (int state = 0; state < STATE_COUNT; state++) {
-        for (int flags = 0; flags < FLAG_COUNT; flags++) {
-            int again = (flags & 0x02) != 0 && state_reusable((uint32_t)state);
-            e->next_state[state * FLAG_COUNT + flags] = again ? FLOW_NONE : flow_next_state((uint8_t)state, (uint8_t)flags);
+    static const char *const methods[] = { "dr", "ipip", "gue", "nat", "fullnat" };
+    static const uint8_t numbers[] = { METHOD_DR, METHOD_TUNNEL, METHOD_TUNNEL, METHOD_NAT, METHOD_FULLNAT };
+    struct setup setup = { .flows = 65536, .ip_version = 4 };
+    for (int i = 1; i + 1 < argc; i++) {
+        const char *value = argv[i + 1];
+        setup.flows = strcmp(argv[i], "--flows") == 0 ? strtoull(value, NULL, 10) : setup.flows;
+        setup.tcp = strcmp(argv[i], "--proto") == 0 ? strcmp(value, "tcp") == 0 : setup.tcp;
+        setup.ip_version = strcmp(argv[i], "--ip") == 0 ? atoi(value) : setup.ip_version;
+        for (int m = 0; m < 5 && strcmp(argv[i], "--method") == 0; m++) {
+            if (strcmp(value, methods[m]) == 0) {
+                setup.method = numbers[m];
+                setup.encapsulation = strcmp(value, "gue") == 0 ? ENCAPSULATION_GUE : ENCAPSULATION_IPIP;
+            }
         }
     }
+    return setup;
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t flows = 65536;
-    int tcp = 0;
-    for (int i = 1; i + 1 < argc; i++) {
-        flows = strcmp(argv[i], "--flows") == 0 ? strtoull(argv[i + 1], NULL, 10) : flows;
-        tcp = strcmp(argv[i], "--proto") == 0 ? strcmp(argv[i + 1], "tcp") == 0 : tcp;
-    }
     if (bench_port_start(argc, argv, 16384) != 0) {
         return 1;
     }
+    struct setup setup = read_setup(argc, argv);
     struct rte_ether_addr mac;
     rte_eth_macaddr_get(0, &mac);
     memcpy(&w.engine.port_mac[0], mac.addr_bytes, sizeof(mac));
-    make_tables(flows, tcp);
-    make_states();
+    tables_make(&w.engine, &setup);
     w.to_housekeeping = rte_ring_create("to", 1024, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
     w.from_housekeeping = rte_ring_create("from", 1024, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
     w.accepted = 1;

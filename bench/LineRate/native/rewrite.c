@@ -1,5 +1,6 @@
 /* Third stage of the reference, as Rewrite of the engine. */
 #include "flows.h"
+#include "plan.h"
 
 #include <rte_byteorder.h>
 
@@ -13,7 +14,7 @@ static void move(struct burst *b, int i, int bytes)
     b->l3_offset[i] = (uint8_t)(b->l3_offset[i] - bytes);
 }
 
-static __rte_noinline void retag(struct burst *b, int i, uint16_t vlan)
+__rte_noinline void retag(struct burst *b, int i, uint16_t vlan)
 {
     uint8_t *frame = (uint8_t *)b->frame[i];
     if (vlan == 0) {
@@ -32,6 +33,7 @@ static __rte_noinline void retag(struct burst *b, int i, uint16_t vlan)
 __rte_noinline void stage_rewrite(struct engine *e, struct burst *b)
 {
     uint64_t packets = 0, bytes = 0;
+    int others = 0;
     for (int i = 0; i < b->count; i++) {
         if (b->verdict[i] != VERDICT_NONE) {
             continue;
@@ -40,8 +42,12 @@ __rte_noinline void stage_rewrite(struct engine *e, struct burst *b)
         const struct server *server = e->servers + slot;
         uint32_t ip_bytes = b->length[i] - b->l3_offset[i];
         uint64_t neighbour = __atomic_load_n(&e->neighbours[server->next_hop], __ATOMIC_ACQUIRE);
+        if (server->method != METHOD_DR) {
+            b->missed[others++] = (uint8_t)i;
+            continue;
+        }
         if (ip_bytes > server->mtu) {
-            drop(b, i, DROP_TOO_BIG);
+            refuse(b, i, DROP_TOO_BIG, server->mtu);
             continue;
         }
         struct server_counters *c = e->server_counters + slot;
@@ -66,4 +72,7 @@ __rte_noinline void stage_rewrite(struct engine *e, struct burst *b)
     }
     e->counters->forwarded_packets += packets;
     e->counters->forwarded_bytes += bytes;
+    if (others != 0) {
+        rewrite_other(e, b, others);
+    }
 }
