@@ -76,6 +76,10 @@ int known_reply6(struct engine *e, struct burst *b, int i, const uint8_t *ip, co
     b->tcp_flags[i] = flags;
     b->key[i] = flow6_rest(load16(l4 + 2), 0);
     b->next_hop[i] = at;
+    uint32_t service = e->servers[e->server_keys6[at].service].service;
+    struct flow6_entry *bucket = flow6_first(&e->flows6, flow6_hash(e->services[service].hash_salt, load64(ip + 24), load64(ip + 32), load16(l4 + 2)));
+    rte_prefetch0(bucket);
+    rte_prefetch0(bucket + 2);
     return 1;
 }
 

@@ -34,8 +34,23 @@ public static unsafe class Checksum
         return (ushort)~sum;
     }
 
-    /// <summary>As <see cref="Fold"/> for UDP, where 0 would mean that there is no checksum (RFC 768).</summary>
+    /// <summary>As <see cref="Fold(ulong)"/> of a sum that is not longer: two steps are enough.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ushort Fold(uint sum)
+    {
+        sum = (sum & 0xFFFF) + (sum >> 16);
+        return (ushort)~(sum + (sum >> 16));
+    }
+
+    /// <summary>As <see cref="Fold(uint)"/> for UDP, where 0 would mean that there is no checksum (RFC 768).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ushort FoldUdp(uint sum)
+    {
+        ushort folded = Fold(sum);
+        return folded == 0 ? (ushort)0xFFFF : folded;
+    }
+
+    /// <inheritdoc cref="FoldUdp(uint)"/>
     public static ushort FoldUdp(ulong sum)
     {
         ushort folded = Fold(sum);

@@ -56,6 +56,10 @@ internal static unsafe class ClassifyKnown
         burst->TcpFlags[i] = protocol == Wire.Tcp ? l4[13] : (byte)0;
         burst->Key[i] = FlowTable6.Rest(*(ushort*)(l4 + 2), 0);
         burst->NextHop[i] = at;
+        uint service = state->View.Servers[state->View.ServerKeys6[at].Server].Service;
+        FlowTable6.Entry* bucket = state->Flows6.First(FlowTable6.Hash(state->View.Services[service].HashSalt, *(ulong*)(ip + 24), *(ulong*)(ip + 32), *(ushort*)(l4 + 2)));
+        Sse.Prefetch0(bucket);
+        Sse.Prefetch0(bucket + 2);
         return true;
     }
 
@@ -145,6 +149,7 @@ internal static unsafe class ClassifyKnown
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool ToSource4(EngineState* state, Burst* burst, int i, uint address, ushort port, int path, byte protocol, byte tcpFlags)
     {
         if (state->View.SourceCount <= 1 || !state->View.TryFindLocal4(address, out LocalAddress4Entry local) || local.Kind != LocalAddressKind.Source)
@@ -156,6 +161,7 @@ internal static unsafe class ClassifyKnown
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool ToSource6(EngineState* state, Burst* burst, int i, byte* address, ushort port, int path, byte protocol, byte tcpFlags)
     {
         if (state->View.SourceCount <= 1 || !state->View.TryFindLocal6(*(ulong*)address, *(ulong*)(address + 8), out LocalAddress6Entry local) || local.Kind != LocalAddressKind.Source)
@@ -167,6 +173,7 @@ internal static unsafe class ClassifyKnown
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void SetSource(Burst* burst, int i, int path, uint slot, ushort port, byte protocol, byte tcpFlags)
     {
         burst->Path[i] = (byte)(path | PacketPath.Source);
@@ -174,6 +181,7 @@ internal static unsafe class ClassifyKnown
         burst->Key[i] = ((ulong)protocol << 32) | (slot << 16) | Wire.Swap(port);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool TryFind4(EngineState* state, ulong key, out uint at)
     {
         ServerKey4Entry* keys = state->View.ServerKeys4;
@@ -189,6 +197,7 @@ internal static unsafe class ClassifyKnown
         return false;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool TryFind6(EngineState* state, ulong high, ulong low, ulong rest, out uint at)
     {
         ServerKey6Entry* keys = state->View.ServerKeys6;

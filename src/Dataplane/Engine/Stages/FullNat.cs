@@ -10,6 +10,7 @@ namespace Forwarder.Engine;
 internal static unsafe class FullNat
 {
     /// <summary>From a client to the server. <paramref name="word"/> is the flow's in <see cref="LocalPorts"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void ToServer(EngineState* state, Burst* burst, int i, TargetEntry* target, ServiceEntry* service, uint word)
     {
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
@@ -24,6 +25,7 @@ internal static unsafe class FullNat
     }
 
     /// <summary>From the server to the client of a flow.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void ToClient(Burst* burst, int i, TargetEntry* target, ServiceEntry* service, ulong* flow)
     {
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
@@ -79,9 +81,11 @@ internal static unsafe class FullNat
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static ushort ClientPort(ulong* flow, bool v4) => (ushort)((v4 ? *FlowTable4.KeyOf(flow) : FlowTable6.EntryOf(flow)->Rest) >> 32);
 
     /// <summary>Writes an address; returns what that adds to a sum.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static uint Exchange4(byte* at, uint address)
     {
         uint old = ~*(uint*)at;
@@ -89,6 +93,7 @@ internal static unsafe class FullNat
         return (old & 0xFFFF) + (old >> 16) + (address & 0xFFFF) + (address >> 16);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Exchange6(byte* at, ulong high, ulong low)
     {
         uint delta = Words(~*(ulong*)at) + Words(~*(ulong*)(at + 8)) + Words(high) + Words(low);
@@ -96,5 +101,6 @@ internal static unsafe class FullNat
         return delta;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static uint Words(ulong value) => (uint)((value & 0xFFFF) + ((value >> 16) & 0xFFFF) + ((value >> 32) & 0xFFFF) + (value >> 48));
 }

@@ -125,7 +125,7 @@ internal static unsafe class Nat
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static byte* Header4(byte* ip, uint addressDelta)
     {
-        *(ushort*)(ip + 10) = Checksum.Fold((ushort)~*(ushort*)(ip + 10) + (ulong)addressDelta + TtlDelta);
+        *(ushort*)(ip + 10) = Checksum.Fold((ushort)~*(ushort*)(ip + 10) + addressDelta + TtlDelta);
         ip[8]--;
         return ip + ((ip[0] & 0xF) * 4);
     }
@@ -135,7 +135,7 @@ internal static unsafe class Nat
     {
         if (protocol == Wire.Tcp)
         {
-            *(ushort*)(l4 + Wire.TcpChecksumOffset) = Checksum.Fold((ushort)~*(ushort*)(l4 + Wire.TcpChecksumOffset) + (ulong)delta);
+            *(ushort*)(l4 + Wire.TcpChecksumOffset) = Checksum.Fold((ushort)~*(ushort*)(l4 + Wire.TcpChecksumOffset) + delta);
             return;
         }
 
@@ -147,7 +147,7 @@ internal static unsafe class Nat
         ushort old = *(ushort*)(l4 + Wire.UdpChecksumOffset);
         if (old != 0) // 0 means none and stays (RFC 768)
         {
-            *(ushort*)(l4 + Wire.UdpChecksumOffset) = Checksum.FoldUdp((ushort)~old + (ulong)delta);
+            *(ushort*)(l4 + Wire.UdpChecksumOffset) = Checksum.FoldUdp((ushort)~old + delta);
         }
     }
 }

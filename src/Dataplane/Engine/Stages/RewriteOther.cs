@@ -28,6 +28,7 @@ internal static unsafe class RewriteOther
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Encapsulate(EngineState* state, Burst* burst, int i, ServerEntry* server, uint ipBytes)
     {
         if (IsPassable(burst, i, ipBytes, server->MtuBytes))
@@ -37,6 +38,7 @@ internal static unsafe class RewriteOther
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Translate(EngineState* state, Burst* burst, int i, ServerEntry* server, uint ipBytes)
     {
         byte path = burst->Path[i];
@@ -74,6 +76,7 @@ internal static unsafe class RewriteOther
     }
 
     /// <summary>Largest packet of a server that still fits the way to the client when it has been translated.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static uint ClientMtu(EngineState* state, Burst* burst, int i, ServerEntry* server, ulong hop)
     {
         uint mtuBytes = state->PortMtuBytes[LastHops.Port(hop)];
@@ -113,6 +116,7 @@ internal static unsafe class RewriteOther
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool ByNat(Burst* burst, int i, TargetEntry* target, ServiceEntry* service, bool toClient, bool error, uint ipBytes)
     {
         if (error)
@@ -132,6 +136,7 @@ internal static unsafe class RewriteOther
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool ByFullNat(EngineState* state, Burst* burst, int i, TargetEntry* target, ServiceEntry* service, bool toClient, bool error, uint ipBytes)
     {
         ulong* flow = (ulong*)burst->Flow[i];
@@ -182,6 +187,7 @@ internal static unsafe class RewriteOther
     }
 
     /// <summary>Keeps where a client's packets come from: its replies go there.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool KnowsLastHop(EngineState* state, Burst* burst, int i, ulong* flow)
     {
         ulong mac = *(ulong*)((byte*)burst->Frame[i] + 6) & Wire.MacMask;
@@ -191,6 +197,7 @@ internal static unsafe class RewriteOther
     }
 
     /// <summary>To where the client's packets came from.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void SendBack(EngineState* state, Burst* burst, int i, ulong hop, uint ipBytes)
     {
         if (burst->Vlan[i] != LastHops.Vlan(hop))
@@ -209,6 +216,7 @@ internal static unsafe class RewriteOther
     }
 
     /// <summary>Takes off what the sender's Ethernet has padded; returns the IP packet's bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static uint Trim(Burst* burst, int i)
     {
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
@@ -223,6 +231,7 @@ internal static unsafe class RewriteOther
     }
 
     /// <summary>Refuses what is too big or has come too far.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool IsPassable(Burst* burst, int i, uint ipBytes, uint mtuBytes)
     {
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
@@ -242,6 +251,7 @@ internal static unsafe class RewriteOther
     }
 
     /// <summary>To the server's next hop: counters, tag, MAC addresses.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Send(EngineState* state, Burst* burst, int i, ServerEntry* server, uint ipBytes)
     {
         ulong neighbour = Volatile.Read(ref state->Neighbours[server->NextHop]);

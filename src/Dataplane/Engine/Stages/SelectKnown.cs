@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Forwarder.Abi;
 
 namespace Forwarder.Engine;
@@ -45,6 +46,7 @@ internal static unsafe class SelectKnown
     }
 
     /// <summary>The flow that has a local port, if the packet is from its server or quotes one to it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong* FindSource(EngineState* state, Burst* burst, int i)
     {
         uint key = (uint)burst->Key[i], slot = key >> 16, port = key & 0xFFFF;
@@ -83,6 +85,7 @@ internal static unsafe class SelectKnown
         return same ? value : null;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong* Find4(EngineState* state, Burst* burst, int i)
     {
         ulong client = burst->Key[i];
@@ -105,6 +108,7 @@ internal static unsafe class SelectKnown
         return null;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong* Find6(EngineState* state, Burst* burst, int i)
     {
         byte* client = Client6(burst, i);
@@ -129,6 +133,7 @@ internal static unsafe class SelectKnown
         return null;
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static uint Home(EngineState* state, Burst* burst, int i)
     {
         if ((burst->Path[i] & PacketPath.Source) != 0)
@@ -154,6 +159,7 @@ internal static unsafe class SelectKnown
     }
 
     /// <summary>The live flow of a client and a service, with this server or (0) any; its hash is the packet's, too.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong* FindFlow4(EngineState* state, Burst* burst, int i, ulong client, uint service, uint server)
     {
         ulong key = client | ((ulong)service << 48);
@@ -162,6 +168,7 @@ internal static unsafe class SelectKnown
         return value != null && IsLive(state, *value, server) ? value : null;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong* FindFlow6(EngineState* state, Burst* burst, int i, byte* client, uint service, uint server)
     {
         ulong high = *(ulong*)client, low = *(ulong*)(client + 8), rest = burst->Key[i];
@@ -170,6 +177,7 @@ internal static unsafe class SelectKnown
         return entry != null && IsLive(state, entry->Value, server) ? &entry->Value : null;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsLive(EngineState* state, ulong value, uint server)
     {
         uint bound = FlowValue.Server(value);
@@ -178,6 +186,7 @@ internal static unsafe class SelectKnown
     }
 
     /// <summary>A reply keeps the flow alive, and moves its state.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Advance(EngineState* state, ulong* value, uint server, uint flags)
     {
         uint flowState = FlowValue.State(*value);
@@ -190,6 +199,7 @@ internal static unsafe class SelectKnown
         }
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Unknown(EngineState* state, Burst* burst, int i)
     {
         if ((burst->Path[i] & PacketPath.Source) != 0)

@@ -13,6 +13,7 @@ internal static unsafe class Tunnel
     private const int EcnMask = 3, EcnCongested = 3, EcnCapable = 2;
 
     /// <summary>Takes one from the TTL and puts the outer headers in front. Mbufs have headroom for them (RTE_PKTMBUF_HEADROOM, 128 bytes).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Encapsulate(EngineState* state, Burst* burst, int i, TargetEntry* target, uint ipBytes)
     {
         byte* inner = (byte*)burst->Frame[i] + burst->L3Offset[i];
@@ -47,14 +48,15 @@ internal static unsafe class Tunnel
     public static uint DecrementTtl4(byte* ip)
     {
         // The TTL is the low byte of its word as loaded: less 1 is plus 0xFFFE in one's complement.
-        *(ushort*)(ip + 10) = Checksum.Fold((ushort)~*(ushort*)(ip + 10) + 0xFFFEUL);
+        *(ushort*)(ip + 10) = Checksum.Fold((ushort)~*(ushort*)(ip + 10) + 0xFFFEU);
         return --ip[8];
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Outer4(byte* ip, TargetEntry* target, uint totalBytes, uint dsField, uint idAndFlags, uint ttlAndProtocol)
     {
         uint first = 0x45 | (dsField << 8) | ((uint)Wire.Swap((ushort)totalBytes) << 16);
-        ulong sum = target->HeaderSum + (first & 0xFFFF) + (first >> 16) + (idAndFlags & 0xFFFF) + (idAndFlags >> 16) + ttlAndProtocol;
+        uint sum = target->HeaderSum + (first & 0xFFFF) + (first >> 16) + (idAndFlags & 0xFFFF) + (idAndFlags >> 16) + ttlAndProtocol;
         *(uint*)ip = first;
         *(uint*)(ip + 4) = idAndFlags;
         *(uint*)(ip + 8) = ttlAndProtocol | ((uint)Checksum.Fold(sum) << 16);
@@ -73,6 +75,7 @@ internal static unsafe class Tunnel
     }
 
     /// <summary>Moves the Ethernet header (its tag and type; the addresses are written later) to make room behind it, or (less than 0) to close it up.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Shift(Burst* burst, int i, int bytes, ushort etherType)
     {
         byte* old = (byte*)burst->Frame[i], frame = old - bytes;

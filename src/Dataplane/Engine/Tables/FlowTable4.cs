@@ -63,6 +63,7 @@ public unsafe struct FlowTable4
         Vector256.Equals(Vector256.LoadAligned(bucket), Vector256.Create(key)).ExtractMostSignificantBits();
 
     /// <summary>The value of a flow, or null. Looks into both buckets.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly ulong* Find(uint hash, ulong key)
     {
         ulong* bucket = First(hash);

@@ -66,6 +66,7 @@ public unsafe struct FlowTable6
     public readonly Entry* Second(uint hash) => Buckets + ((ulong)((hash * 0x9E3779B1u) >> Shift) * Ways);
 
     /// <summary>The flow's entry, or null.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly Entry* Find(uint hash, ulong high, ulong low, ulong rest)
     {
         Entry* entry = FindIn(First(hash), high, low, rest);

@@ -62,6 +62,7 @@ public unsafe struct LocalPorts
     public readonly uint WorkerOf(uint port) => port % _workers;
 
     /// <summary>The word of a flow that is as good as its source address is, or 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint Find(EngineState* state, ulong* flow, int ipVersion)
     {
         uint word = *state->Ports.WordOf(state, flow, ipVersion);
@@ -69,6 +70,7 @@ public unsafe struct LocalPorts
     }
 
     /// <summary>Gives a flow a local port of a service's pool. Returns the flow's word, or 0 if there is none free.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static uint Take(EngineState* state, ulong* flow, int ipVersion, ServiceEntry* service, uint hash)
     {
         Leave(state, flow, ipVersion);
@@ -130,6 +132,7 @@ public unsafe struct LocalPorts
     }
 
     /// <summary>The value of the flow that has a local port, or null.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong* FindFlow(EngineState* state, uint slot, byte protocol, uint port)
     {
         ref LocalPorts ports = ref state->Ports;
@@ -144,6 +147,7 @@ public unsafe struct LocalPorts
         return Find(state, flow, ipVersion) == 0 ? null : flow;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsGood(EngineState* state, uint word)
     {
         uint slot = Slot(word);
@@ -151,13 +155,16 @@ public unsafe struct LocalPorts
             && (state->View.Sources[slot].Incarnation & IncarnationMask) == word >> IncarnationShift;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Space(uint slot, byte protocol) => ((slot - 1) * Protocols) + (protocol == Wire.Tcp ? 0u : 1u);
 
     private static long PortsPerSpace(int workers) => ((ushort.MaxValue + 1) / workers) + 1;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly uint* WordOf(EngineState* state, ulong* flow, int ipVersion) =>
         (ipVersion == 4 ? _words4 : _words6) + (PlaceOf(state, flow, ipVersion) & ~Ipv6Flow);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly uint PlaceOf(EngineState* state, ulong* flow, int ipVersion)
     {
         if (ipVersion == 4)
@@ -169,6 +176,7 @@ public unsafe struct LocalPorts
         return (uint)(FlowTable6.EntryOf(flow) - state->Flows6.Buckets) | Ipv6Flow;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly ulong* FlowAt(EngineState* state, uint place, out int ipVersion)
     {
         ipVersion = (place & Ipv6Flow) == 0 ? 4 : 6;
