@@ -72,7 +72,8 @@ public sealed class ApiTests(ControlBed bed) : IClassFixture<ControlBed>
     }
 
     [Theory]
-    [InlineData("", 400, "JSON")]
+    [InlineData("", 400, "The body is empty; an object is needed, its members are dataplane, ")]
+    [InlineData(" \n", 400, "The body is empty")]
     [InlineData("{", 400, "JSON")]
     [InlineData("null", 400, "null")]
     [InlineData("[]", 400, "JSON")]
@@ -83,6 +84,14 @@ public sealed class ApiTests(ControlBed bed) : IClassFixture<ControlBed>
         (int status, string answer, _) = await bed.SendAsync(HttpMethod.Put, "v1/config", body);
         Assert.Equal(expected, status);
         Assert.Contains(says, ProblemOf(answer).Title + ProblemOf(answer).Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ARequestWithoutItsBody()
+    {
+        await StartAsync();
+        (int status, string answer, _) = await bed.SendAsync(HttpMethod.Post, "v1/vrrp/web/backup");
+        Assert.Equal((400, "The body is empty; an object is needed, its members are durationS."), (status, ProblemOf(answer).Detail));
     }
 
     [Theory]

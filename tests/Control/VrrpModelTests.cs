@@ -41,6 +41,18 @@ public sealed class VrrpModelTests
         Assert.Equal(1, content.LocalAddresses6.Count(a => a.Kind == LocalAddressKind.Vip && a.VrrpGroup != 0));
     }
 
+    /// <summary>They are nobody's network interfaces: the kernel's limit does not bind them.</summary>
+    [Fact]
+    public void NamesMayBeLong()
+    {
+        string name = new('n', 63);
+        DesiredState state = State(s_web with { Name = name, Track = [new VrrpTrackUse { Name = name }] }, s_web with { Vrid = 52, Addresses = ["172.16.58.9"] }) with
+        {
+            VrrpTracks = [new VrrpTrackSettings { Name = name, Kind = "workers" }], VrrpSyncGroups = [new VrrpSyncGroupSettings { Name = name, Groups = [name, "web"] }],
+        };
+        Assert.All(ModelBuilder.Build(state, new CheckedServices()).VrrpGroups, g => Assert.Equal((name, name), (g.SyncGroup!.Name, g.Tracks.Single().Track.Name)));
+    }
+
     [Fact]
     public void TheSourceAddressCanBeChosen()
     {

@@ -55,7 +55,7 @@ public static class VrrpRules
 
         byte[] from = v6 ? packet[8..24] : packet[12..16], to = v6 ? packet[24..40] : packet[16..20];
         error = Checksum(message, from, to, ours?.ChecksumForm ?? VrrpChecksumForm.PseudoHeader);
-        return error != VrrpDecodeError.None ? error : ours == null ? VrrpDecodeError.BadVrid : Configured(message, from, to, ours);
+        return ours == null ? (error == VrrpDecodeError.BadChecksum ? error : VrrpDecodeError.BadVrid) : error != VrrpDecodeError.None ? error : Configured(message, from, to, ours);
     }
 
     private static bool IsHeader4(byte[] packet)

@@ -165,11 +165,11 @@ public class KeepalivedTests(ITestOutputHelper output)
         string mac = agreed.SourceMacOf(KeepalivedBed.OurMac);
         string from = agreed.HasVirtualMac ? "" : $"&& eth.src == {mac}";   // with it, the two cannot be told apart
         IReadOnlyList<string[]> announced = agreed.IsIPv6
-            ? bed.Dissect($"icmpv6.type == 136 {from}", "eth.src", "icmpv6.nd.na.target_address", "icmpv6.nd.na.flag.o", "icmpv6.nd.na.flag.s", "icmpv6.checksum.status", "icmpv6.opt.linkaddr", "ipv6.hlim", "ipv6.dst")
+            ? bed.Dissect($"icmpv6.type == 136 {from}", "eth.src", "icmpv6.nd.na.target_address", "icmpv6.nd.na.flag.r", "icmpv6.nd.na.flag.o", "icmpv6.nd.na.flag.s", "icmpv6.checksum.status", "icmpv6.opt.linkaddr", "ipv6.hlim", "ipv6.dst")
             : bed.Dissect($"arp.isgratuitous == 1 {from}", "eth.src", "arp.src.proto_ipv4", "arp.dst.proto_ipv4", "arp.opcode", "eth.dst", "arp.src.hw_mac");
         foreach (string vip in agreed.Vips)
         {
-            string[] expected = agreed.IsIPv6 ? [mac, vip, "1", "0", "1", mac, "255", "ff02::1"] : [mac, vip, vip, "1", "ff:ff:ff:ff:ff:ff", mac];
+            string[] expected = agreed.IsIPv6 ? [mac, vip, "1", "1", "0", "1", mac, "255", "ff02::1"] : [mac, vip, vip, "1", "ff:ff:ff:ff:ff:ff", mac];
             int count = announced.Count(fields => fields.SequenceEqual(expected));
             Assert.True(agreed.HasVirtualMac ? count >= 5 : count == 5, $"{vip} was announced {count} times; seen: {string.Join("; ", announced.Select(a => string.Join(' ', a)))}");
         }

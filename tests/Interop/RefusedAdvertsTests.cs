@@ -8,9 +8,9 @@ namespace Forwarder.Interop.Tests;
 public sealed class RefusedAdvertsTests : IDisposable
 {
     private const string RivalMac = "02:00:00:00:00:09", Rival = "172.16.58.3", Own = "172.16.58.2", Group = "224.0.0.18", GroupMac = "01:00:5e:00:00:12";
-    private const string V3Vip = S1Lab.Vip, V2Vip = "172.16.58.52", UnicastVip = "172.16.58.53";
-    private const byte V3 = 51, V2 = 52, Unicast = 53, Priority = 250;
-    private static readonly string[] s_groups = ["v3", "v2", "unicast"];
+    private const string V3Vip = S1Lab.Vip, V2Vip = "172.16.58.52", UnicastVip = "172.16.58.53", OldFormVip = "172.16.58.54";
+    private const byte V3 = 51, V2 = 52, Unicast = 53, OldForm = 54, Priority = 250;
+    private static readonly string[] s_groups = ["v3", "v2", "unicast", "oldform"];
 
     private readonly S1Lab _lab = new();
     private readonly RawPort _port;
@@ -24,7 +24,8 @@ public sealed class RefusedAdvertsTests : IDisposable
               "interfaces": [ { "name": "lan0", "port": "lan0", "addresses": [ "{{S1Lab.Dip}}" ] } ],
               "vrrp": [ { "name": "v3", "interface": "lan0", "vrid": {{V3}}, "addresses": [ "{{V3Vip}}" ], "intervalCs": 20 },
                         { "name": "v2", "interface": "lan0", "vrid": {{V2}}, "addresses": [ "{{V2Vip}}" ], "version": 2, "password": "s3cret12" },
-                        { "name": "unicast", "interface": "lan0", "vrid": {{Unicast}}, "addresses": [ "{{UnicastVip}}" ], "intervalCs": 20, "peers": [ "172.16.58.4" ] } ]
+                        { "name": "unicast", "interface": "lan0", "vrid": {{Unicast}}, "addresses": [ "{{UnicastVip}}" ], "intervalCs": 20, "peers": [ "172.16.58.4" ] },
+                        { "name": "oldform", "interface": "lan0", "vrid": {{OldForm}}, "addresses": [ "{{OldFormVip}}" ], "intervalCs": 20, "checksumWithoutPseudoHeader": true } ]
             }
             """;
     }
@@ -52,7 +53,10 @@ public sealed class RefusedAdvertsTests : IDisposable
             ("badChecksum", Packet(With(good3, 7, (byte)(good3[7] ^ 1)))),
             ("badChecksum", Packet(With(good2, 7, (byte)(good2[7] ^ 1)))),
             ("checksumFormMismatch", Packet(Sealed(good3, 2))),                     // without the pseudo-header
+            ("checksumFormMismatch", Packet(Advert(3, OldForm, 20, OldFormVip))),   // with it, where it is left out
             ("badVrid", Packet(Advert(3, 99, 20, V3Vip))),
+            ("badVrid", Packet(Sealed(Advert(3, 99, 20, V3Vip), 2))),              // either form is right for a group that is not here
+            ("badTtl", Packet(Advert(3, 99, 20, V3Vip), ttl: 64)),
             ("versionMismatch", Packet(Advert(2, V3, 1, V3Vip))),
             ("invalidAuthType", Packet(Sealed(With(good2, 4, 3), 2))),
             ("authTypeMismatch", Packet(Advert(2, V2, 1, V2Vip))),                  // no password
@@ -82,6 +86,7 @@ public sealed class RefusedAdvertsTests : IDisposable
         // What is right is acted upon: nothing but the fault that was built in kept the others out.
         _port.Send(Interop.Tests.Packet.Frame(GroupMac, RivalMac, Packet(good3)));
         _port.Send(Interop.Tests.Packet.Frame(GroupMac, RivalMac, Packet(good2)));
+        _port.Send(Interop.Tests.Packet.Frame(GroupMac, RivalMac, Packet(Sealed(Advert(3, OldForm, 20, OldFormVip), 2))));
         Wait.Until(() => Views().Where(v => v.Name != "unicast").All(v => v.State == "backup"), "the good ones depose it");
         Assert.Equal("active", Views().Single(v => v.Name == "unicast").State);
     }

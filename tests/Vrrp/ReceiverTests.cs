@@ -11,6 +11,12 @@ public class ReceiverTests
         Expect(VrrpDecodeError.BadVrid, Packets.V3IPv4, Packets.Build(Packets.V3IPv4 with { Vrid = 21 }, Peer), VrrpReceiver.NoInstance);
         Expect(VrrpDecodeError.BadVrid, Packets.V3IPv4, Packets.Build(Packets.V3IPv4 with { Vrid = 0 }, Peer), VrrpReceiver.NoInstance);
 
+        // RFC 9568 section 7.1: the TTL and the checksum come first; a VRID that is not ours has no form of checksum that could differ from ours.
+        byte[] oldForm = Packets.Build(Packets.V3IPv4 with { Vrid = 21, ChecksumForm = VrrpChecksumForm.MessageOnly }, Peer);
+        Expect(VrrpDecodeError.BadVrid, Packets.V3IPv4, oldForm, VrrpReceiver.NoInstance);
+        Expect(VrrpDecodeError.BadTtl, Packets.V3IPv4, Packets.WithIPv4Byte(oldForm, 8, 64), VrrpReceiver.NoInstance);
+        Expect(VrrpDecodeError.BadChecksum, Packets.V3IPv4, [.. oldForm[..26], (byte)(oldForm[26] ^ 1), .. oldForm[27..]], VrrpReceiver.NoInstance);
+
         // The same VRID of the other family is another virtual router.
         Expect(VrrpDecodeError.BadVrid, Packets.V3IPv4, Packets.Build(Packets.V3IPv6 with { Vrid = 20 }, "fe80::1"), VrrpReceiver.NoInstance);
     }

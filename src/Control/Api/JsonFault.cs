@@ -14,13 +14,15 @@ public static partial class JsonFault
     /// <summary>What was wrong, what is allowed, and the line.</summary>
     /// <param name="e">Thrown by the reader.</param>
     /// <param name="root">What was to be read.</param>
-    public static string Text(JsonException e, JsonTypeInfo root)
+    /// <param name="whole">What all of it is called.</param>
+    public static string Text(JsonException e, JsonTypeInfo root, string whole = "The text")
     {
         string place = e.LineNumber is { } line ? $" (line {line + 1}, byte {e.BytePositionInLine + 1})" : "";
         string[] steps = [.. (e.Path == null ? "" : JsonPointer.FromPath(e.Path)).Split('/').Skip(1)];
         string message = Position().Replace(e.Message, "").TrimEnd('.', ' ');
         return Unmapped().Match(message) is { Success: true } unknown ? $"There is no member \"{unknown.Groups[1].Value}\" here; allowed are {Members(root, steps.SkipLast(1))}{place}."
             : Missing().Match(message) is { Success: true } missing ? $"What is missing: {missing.Groups[1].Value.Replace('\'', '"')}{place}."
+            : Nothing().IsMatch(message) ? $"{whole} is empty; an object is needed, its members are {Members(root, [])}."
             : Null().IsMatch(message) ? $"Null is not allowed here{place}."
             : Unconvertible().IsMatch(message) ? $"A value of another type is needed here: {Name(TypeAt(root, steps))}{place}."
             : $"Not JSON: {message}{place}.";
@@ -34,6 +36,9 @@ public static partial class JsonFault
 
     [GeneratedRegex("missing required properties including: (.+)$")]
     private static partial Regex Missing();
+
+    [GeneratedRegex("does not contain any JSON tokens")]
+    private static partial Regex Nothing();
 
     [GeneratedRegex("doesn't allow (setting |getting )?null")]
     private static partial Regex Null();

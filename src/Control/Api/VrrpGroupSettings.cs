@@ -3,7 +3,7 @@ namespace Forwarder.Api;
 /// <summary>A virtual router (RFC 9568): VIPs that this director shares with others on one interface.</summary>
 public sealed record VrrpGroupSettings
 {
-    /// <summary>Name, unique.</summary>
+    /// <summary>Name, unique: letters, digits, '.', '-' and '_', at most 63.</summary>
     public required string Name { get; init; }
 
     /// <summary>Name of the interface on which advertisements are sent and heard; its port needs an exception port.</summary>

@@ -3,7 +3,7 @@ namespace Forwarder.Api;
 /// <summary>VRRP groups that are active together or not at all.</summary>
 public sealed record VrrpSyncGroupSettings
 {
-    /// <summary>Name, unique.</summary>
+    /// <summary>Name, unique: letters, digits, '.', '-' and '_', at most 63.</summary>
     public required string Name { get; init; }
 
     /// <summary>Names of two or more VRRP groups; a group is in one sync group at most.</summary>

@@ -3,7 +3,7 @@ namespace Forwarder.Api;
 /// <summary>Something whose state counts in the election of the VRRP groups that refer to it. Members that a kind does not have are refused.</summary>
 public sealed record VrrpTrackSettings
 {
-    /// <summary>Name, unique.</summary>
+    /// <summary>Name, unique: letters, digits, '.', '-' and '_', at most 63.</summary>
     public required string Name { get; init; }
 
     /// <summary>

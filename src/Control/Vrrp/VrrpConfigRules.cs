@@ -84,7 +84,7 @@ internal static class VrrpConfigRules
             case VrrpAuthType.SimpleText:
                 bool speaksV2 = config.Version == VrrpVersion.V2 || config.AlsoVersion2;
                 Refuse(problems, !speaksV2, "authType", "version 3 has no authentication (RFC 9568 section 9)");
-                CheckRange(problems, "authData", config.AuthData.Length, 1, VrrpLimits.AuthBytes);
+                Refuse(problems, config.AuthData.Length is < 1 or > VrrpLimits.AuthBytes, "authData", $"{config.AuthData.Length} bytes; allowed: 1 to {VrrpLimits.AuthBytes} bytes");
                 break;
             default:
                 Refuse(problems, true, "authType", $"{config.AuthType} is not supported; allowed: none, simpleText");

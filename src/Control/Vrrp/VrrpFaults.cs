@@ -9,15 +9,12 @@ public enum VrrpFaults : byte
     /// <summary>The interface of the instance has no link.</summary>
     Link = 1,
 
-    /// <summary>The interface has no usable primary address.</summary>
-    Address = 2,
-
     /// <summary>A worker's heartbeat has stopped.</summary>
-    Worker = 4,
+    Worker = 2,
 
     /// <summary>A tracked object of weight 0 is down.</summary>
-    Tracking = 8,
+    Tracking = 4,
 
     /// <summary>Another member of the sync group is at fault.</summary>
-    Group = 16,
+    Group = 8,
 }

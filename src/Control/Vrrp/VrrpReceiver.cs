@@ -45,9 +45,9 @@ public sealed class VrrpReceiver
         VrrpChecksumForm form = known ? _configs[index].ChecksumForm : default;
         byte minTtl = known ? _configs[index].MinTtl : VrrpLimits.Ttl;
         VrrpDecodeError error = VrrpCodec.Decode(datagram, form, minTtl, out VrrpAdvertView advert);
-        if (error == VrrpDecodeError.None && !known)
+        if (!known && error is (VrrpDecodeError.None or VrrpDecodeError.ChecksumFormMismatch))
         {
-            error = VrrpDecodeError.BadVrid;
+            error = VrrpDecodeError.BadVrid; // RFC 9568 section 7.1: after TTL, version, type, length and checksum, of which either form is right here
         }
 
         if (error == VrrpDecodeError.None)

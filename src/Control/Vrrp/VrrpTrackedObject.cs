@@ -10,12 +10,6 @@ namespace Forwarder.Vrrp;
 /// <param name="Reverse">Turns the direction round; with weight 0 it is a fault to be up.</param>
 public sealed record VrrpTrackedObject(string Name, int Weight, bool Reverse = false)
 {
-    /// <summary>"track ... decrement 35" as routers say it.</summary>
-    public static VrrpTrackedObject Decrement(string name, int amount) => new(name, -amount);
-
-    /// <summary>Failure is a fault.</summary>
-    public static VrrpTrackedObject Fault(string name) => new(name, 0);
-
     /// <summary>What is wrong with it for a router of this configured priority, or nothing.</summary>
     public IReadOnlyList<VrrpConfigProblem> Validate(byte configuredPriority)
     {

@@ -20,8 +20,6 @@ public sealed class VrrpTracker
         }
     }
 
-    public IReadOnlyList<VrrpTrackedObject> Objects => _objects;
-
     /// <summary>Sum of all contributions, not limited.</summary>
     public int Offset => _offsets.Sum();
 
@@ -47,24 +45,6 @@ public sealed class VrrpTracker
         bool counts = tracked.Weight > 0 ? isUp : !isUp;
         _offsets[index] = counts ? Directed(tracked) : 0;
         _faults[index] = tracked.Weight == 0 && isUp == tracked.Reverse;
-    }
-
-    /// <summary>
-    /// An object gave a number, as keepalived's track_file does: it is multiplied by the weight. Less than -253 is a fault;
-    /// with weight 0 anything but zero is.
-    /// </summary>
-    public void ReportValue(int index, int value)
-    {
-        VrrpTrackedObject tracked = _objects[index];
-        if (tracked.Weight == 0)
-        {
-            ReportState(index, value == 0);
-            return;
-        }
-
-        long offset = (long)value * Directed(tracked);
-        _faults[index] = offset < -VrrpLimits.WeightMax;
-        _offsets[index] = (int)Math.Clamp(offset, -VrrpLimits.WeightMax, VrrpLimits.WeightMax);
     }
 
     private static int Directed(VrrpTrackedObject tracked) => tracked.Reverse ? -tracked.Weight : tracked.Weight;

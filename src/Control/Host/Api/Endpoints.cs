@@ -181,7 +181,7 @@ public static class Endpoints
         }
         catch (JsonException e)
         {
-            throw new ApiException(StatusCodes.Status400BadRequest, "Not JSON, or not this object", JsonFault.Text(e, type), JsonFault.Pointer(e));
+            throw new ApiException(StatusCodes.Status400BadRequest, "Not JSON, or not this object", JsonFault.Text(e, type, "The body"), JsonFault.Pointer(e));
         }
     }
 }

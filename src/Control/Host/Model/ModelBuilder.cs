@@ -9,7 +9,11 @@ namespace Forwarder.Control;
 /// <summary>Checks a desired state: all of it or nothing. Errors name the field by JSON pointer and say what is allowed.</summary>
 public static class ModelBuilder
 {
-    private const int TimeoutMaxS = (int)(FlowTimeouts.MaxMs / 1_000), NameCharsMax = 15, DeviceCharsMax = Limits.NameBytesMax * 4, CpuMax = 1_023, MemoryMiBMax = 1 << 20, MbufsMax = 1 << 26;
+    private const int TimeoutMaxS = (int)(FlowTimeouts.MaxMs / 1_000), DeviceCharsMax = Limits.NameBytesMax * 4, CpuMax = 1_023, MemoryMiBMax = 1 << 20, MbufsMax = 1 << 26;
+
+    /// <summary>Names that stand for network interfaces, and so have the kernel's limit (IFNAMSIZ less its end).</summary>
+    private const int NameCharsMax = 15;
+
     private const int MtuBytesMin = 576, Ipv6MtuMin = 1_280, MtuBytesMax = 9_600, DescriptorsMin = 64, DescriptorsMax = 32_768;
 
     // Own addresses and VIPs share a table, and each virtual service may have a VIP of its own.
@@ -201,7 +205,7 @@ public static class ModelBuilder
     {
         InterfaceSettings settings = NotNull(state.Interfaces[i], $"/interfaces/{i}");
         IReadOnlyList<PortSettings> ports = state.Dataplane.Ports;
-        Demand(IsName(settings.Name), $"/interfaces/{i}/name", $"\"{settings.Name}\" is not a name; allowed are 1 to {NameCharsMax} letters, digits, '.', '-' and '_'.");
+        CheckName(settings.Name, $"/interfaces/{i}/name");
         int port = ports.ToList().FindIndex(p => p.Name == settings.Port);
         Demand(port >= 0, $"/interfaces/{i}/port", $"There is no port \"{settings.Port}\"; ports are: {string.Join(", ", ports.Select(p => p.Name))}.");
         Demand(settings.Vlan is null or (>= 1 and <= 4094), $"/interfaces/{i}/vlan", $"VLAN {settings.Vlan} is out of range; allowed are 1 to 4094, or none.");
@@ -262,13 +266,13 @@ public static class ModelBuilder
     private static void CheckPort(IReadOnlyList<PortSettings> ports, int i, string at)
     {
         PortSettings port = NotNull(ports[i], at);
-        Demand(IsName(port.Name), $"{at}/name", $"\"{port.Name}\" is not a name; allowed are 1 to {NameCharsMax} letters, digits, '.', '-' and '_'.");
+        CheckName(port.Name, $"{at}/name");
         // EAL's own separators are ',' and '='; white space would end the argument in its log only, so a slip is told here.
         Demand(port.Device.Length is > 0 and < DeviceCharsMax && !port.Device.Any(c => char.IsWhiteSpace(c) || char.IsControl(c)) && port.Device[0] is not (',' or '-'), $"{at}/device", $"\"{port.Device}\" is not a device; needed is a PCI address (0000:01:00.0) or a DPDK virtual device (net_af_packet0,iface=eth1), without spaces.");
         Range(port.MtuBytes, MtuBytesMin, MtuBytesMax, $"{at}/mtuBytes", "MTU");
         Range(port.RxDescriptors, DescriptorsMin, DescriptorsMax, $"{at}/rxDescriptors", "Number of descriptors");
         Range(port.TxDescriptors, DescriptorsMin, DescriptorsMax, $"{at}/txDescriptors", "Number of descriptors");
-        Demand(port.Exception == null || IsName(port.Exception), $"{at}/exception", $"\"{port.Exception}\" is not the name of a network interface; allowed are 1 to {NameCharsMax} letters, digits, '.', '-' and '_'.");
+        Demand(port.Exception == null || IsName(port.Exception, NameCharsMax), $"{at}/exception", $"\"{port.Exception}\" is not the name of a network interface; allowed are 1 to {NameCharsMax} letters, digits, '.', '-' and '_'.");
         for (int other = 0; other < i; other++)
         {
             Demand(ports[other].Name != port.Name, $"{at}/name", $"Port \"{port.Name}\" is given twice; it is also /dataplane/ports/{other}.");
@@ -325,7 +329,9 @@ public static class ModelBuilder
         }
     }
 
-    internal static bool IsName(string name) => name.Length is > 0 and <= NameCharsMax && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
+    internal static void CheckName(string name, string at, int charsMax = NameCharsMax) => Demand(IsName(name, charsMax), at, $"\"{name}\" is not a name; allowed are 1 to {charsMax} letters, digits, '.', '-' and '_'.");
+
+    private static bool IsName(string name, int charsMax) => name.Length > 0 && name.Length <= charsMax && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
 
     internal static IPAddress Address(string text, string at, string what)
     {

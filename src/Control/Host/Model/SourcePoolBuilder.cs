@@ -18,7 +18,7 @@ internal static class SourcePoolBuilder
         {
             string at = $"/sourcePools/{i}";
             SourcePoolSettings pool = state.SourcePools[i] ?? throw ApiException.Invalid(at, "null is not allowed in this list.");
-            Demand(IsName(pool.Name), $"{at}/name", $"\"{pool.Name}\" is not a name; allowed are 1 to 15 letters, digits, '.', '-' and '_'.");
+            CheckName(pool.Name, $"{at}/name");
             Demand(pools.TrueForAll(p => p.Name != pool.Name), $"{at}/name", $"Source pool \"{pool.Name}\" is given twice.");
             Demand(pool.Addresses.Count > 0, $"{at}/addresses", "A pool has at least one address.");
             List<IPAddress> addresses = new(pool.Addresses.Count);

@@ -14,6 +14,9 @@ internal static class VrrpModelBuilder
     /// <summary>VIPs of all groups.</summary>
     public const int VipsMax = 16_384;
 
+    /// <summary>Names of groups, sync groups and tracked objects: nothing of the kernel's has them.</summary>
+    public const int NameCharsMax = 63;
+
     // Any link-local address does for the checks: the real one comes from the port's MAC address.
     private static readonly VrrpAddress s_linkLocal = VrrpAddress.Parse("fe80::ffff:ffff:ffff:fffe");
 
@@ -60,7 +63,7 @@ internal static class VrrpModelBuilder
 
     private static VrrpGroupModel Group(VrrpGroupSettings s, DataplaneSettings dataplane, IReadOnlyList<InterfaceModel> interfaces, string at)
     {
-        Demand(IsName(s.Name), $"{at}/name", $"\"{s.Name}\" is not a name; allowed are 1 to 15 letters, digits, '.', '-' and '_'.");
+        CheckName(s.Name, $"{at}/name", NameCharsMax);
         Demand(s.Vrid is >= VrrpLimits.VridMin and <= VrrpLimits.VridMax, $"{at}/vrid", $"VRID {s.Vrid} is out of range; allowed are {VrrpLimits.VridMin} to {VrrpLimits.VridMax}.");
         Demand(s.Priority is >= VrrpLimits.PriorityMin and <= VrrpLimits.PriorityOwner, $"{at}/priority", $"Priority {s.Priority} is out of range; allowed are {VrrpLimits.PriorityMin} to {VrrpLimits.PriorityOwner}.");
         Demand(s.Version is 2 or 3, $"{at}/version", $"Version {s.Version} is not supported; allowed are 2 and 3.");

@@ -17,7 +17,7 @@ internal static class VrrpSyncRules
         {
             string at = $"/vrrpSyncGroups/{i}";
             VrrpSyncGroupSettings sync = syncGroups[i] ?? throw ApiException.Invalid(at, "null is not allowed in this list.");
-            Demand(IsName(sync.Name), $"{at}/name", $"\"{sync.Name}\" is not a name; allowed are 1 to 15 letters, digits, '.', '-' and '_'.");
+            CheckName(sync.Name, $"{at}/name", VrrpModelBuilder.NameCharsMax);
             Demand(names.Add(sync.Name), $"{at}/name", $"Sync group \"{sync.Name}\" is given twice.");
             Demand(sync.Groups.Count >= GroupsMin, $"{at}/groups", $"{sync.Groups.Count} groups; a sync group needs at least {GroupsMin}.");
             Join(sync, groups, at);

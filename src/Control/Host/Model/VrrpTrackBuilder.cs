@@ -42,7 +42,7 @@ internal static class VrrpTrackBuilder
         {
             string at = $"/vrrpTracks/{i}";
             VrrpTrackSettings s = state.VrrpTracks[i] ?? throw ApiException.Invalid(at, "null is not allowed in this list.");
-            Demand(IsName(s.Name), $"{at}/name", $"\"{s.Name}\" is not a name; allowed are 1 to 15 letters, digits, '.', '-' and '_'.");
+            CheckName(s.Name, $"{at}/name", VrrpModelBuilder.NameCharsMax);
             Demand(names.Add(s.Name), $"{at}/name", $"Tracked object \"{s.Name}\" is given twice.");
             tracks.Add(Track(s, interfaces, at));
         }

@@ -11,7 +11,7 @@ internal static class VrrpText
     /// <summary>Name of a counter: "BadTtl" becomes "badTtl".</summary>
     public static string Of(VrrpDecodeError error) => $"{char.ToLowerInvariant(error.ToString()[0])}{error.ToString()[1..]}";
 
-    /// <summary>"AdvertisementsMissing" becomes "advertisements missing".</summary>
+    /// <summary>"MasterDown" becomes "master down".</summary>
     public static string Of(VrrpReason reason)
     {
         StringBuilder words = new();
