@@ -60,6 +60,30 @@ public sealed class EventTests
         Assert.Null(await reader.ReadLineAsync().WaitAsync(s_timeout));
     }
 
+    /// <summary>Each change of a VRRP group, with its reason.</summary>
+    [RootFact]
+    public async Task AChangeOfAVrrpGroupIsAnEventWithItsReason()
+    {
+        await using PlayedDataplane played = await PlayedDataplane.StartAsync(PlayedDataplane.Group("web", "172.16.58.1", 51));
+        using StreamReader reader = await ListenAsync(played.Bed);
+        Assert.Equal("VRRP group web is backup: startup.", await NextAsync(reader, "vrrp.state"));
+        played.IsLinkUp = false;
+        Assert.Equal("VRRP group web is initialize: fault.", await NextAsync(reader, "vrrp.state"));
+        played.IsLinkUp = true;
+        Assert.Equal("VRRP group web is backup: fault cleared.", await NextAsync(reader, "vrrp.state"));
+    }
+
+    private static async Task<string> NextAsync(StreamReader reader, string kind)
+    {
+        (string Kind, string Message) next;
+        do
+        {
+            next = await NextAsync(reader, e => (e.Kind, e.Message));
+        }
+        while (next.Kind != kind);
+        return next.Message;
+    }
+
     private static async Task<StreamReader> ListenAsync(ControlBed bed, string? lastEventId = null)
     {
         using HttpRequestMessage request = new(HttpMethod.Get, "v1/events");

@@ -54,6 +54,21 @@ public sealed class DirectorVrrpTests : IDisposable
         }
     }
 
+    /// <summary>The dataplane starts anew with its changed settings; the group resigns before that, so that the other waits for its skew alone.</summary>
+    [Fact]
+    public void Changed_settings_of_the_dataplane_hand_over_before_it_stops()
+    {
+        _pair.Start();
+        string file = Path.Combine(_pair.Lab.Folder, "flows.json"), before = _pair.First.Fwdctl("config get").Output;
+        File.WriteAllText(file, before.Replace("\"flowsPerWorker\": 65536", "\"flowsPerWorker\": 131072", StringComparison.Ordinal));
+        int pid = _pair.First.DataplanePid;
+        Assert.Equal(0, _pair.First.Fwdctl($"config apply {file}").ExitCode);
+        DirectorPair.WaitFor(_pair.First, "active", 20_000);   // it preempts again
+        Assert.NotEqual(pid, _pair.First.DataplanePid);
+        VrrpGroupView second = DirectorPair.View(_pair.Second);
+        Assert.Equal((1L, "master resigned"), (second.Counters["activeTransitions"], second.ActiveReason));
+    }
+
     [Fact]
     public void A_handover_that_nobody_takes_up_is_told()
     {

@@ -18,8 +18,9 @@ public static class ChildProgram
     /// <param name="command">Path and arguments.</param>
     /// <param name="user">User as whom it runs; null = this process's.</param>
     /// <param name="timeoutMs">Time that it has.</param>
+    /// <param name="kill">How it is killed; null = with all its children.</param>
     /// <param name="cancellation">Kills it, too.</param>
-    public static async Task<Outcome> RunAsync(IEnumerable<string> command, string? user, int timeoutMs, CancellationToken cancellation = default)
+    public static async Task<Outcome> RunAsync(IEnumerable<string> command, string? user, int timeoutMs, Action<Process>? kill = null, CancellationToken cancellation = default)
     {
         string[] asUser = user == null ? [] : ["runuser", "-u", user, "--"];
         try
@@ -34,13 +35,28 @@ public static class ChildProgram
             }
             catch (OperationCanceledException)
             {
-                process.Kill(entireProcessTree: true);
-                return new Outcome(false, $"killed after {timeoutMs} ms");
+                return new Outcome(false, WhyNotKilled(process, kill ?? KillAll) is { } why ? $"runs for longer than {timeoutMs} ms and cannot be killed: {why}" : $"killed after {timeoutMs} ms");
             }
         }
         catch (Exception e) when (e is Win32Exception or InvalidOperationException)
         {
             return new Outcome(false, $"cannot be run: {e.Message}");
+        }
+    }
+
+    private static void KillAll(Process process) => process.Kill(entireProcessTree: true);
+
+    /// <summary>Null if it is killed. A child of it may run as a user whom this process may not touch.</summary>
+    private static string? WhyNotKilled(Process process, Action<Process> kill)
+    {
+        try
+        {
+            kill(process);
+            return null;
+        }
+        catch (Exception e) when (e is AggregateException or Win32Exception or InvalidOperationException or IOException or UnauthorizedAccessException)
+        {
+            return e is AggregateException all ? all.InnerExceptions[0].Message : e.Message;
         }
     }
 }

@@ -39,6 +39,9 @@ public sealed class DataplaneSupervisor(ControlOptions options, EventLog events,
     /// <summary>Whether the dataplane's workers run.</summary>
     public bool IsForwarding => Region != null && _pid != 0 && Region.Process.State == ProcessState.Running;
 
+    /// <summary>Called before a dataplane that runs is stopped: what has to leave by it is to be sent now. Whoever looks finds none running any more.</summary>
+    public Action? Stopping { get; set; }
+
     /// <summary>Pid of the dataplane, 0 = none.</summary>
     public int Pid => _pid;
 
@@ -304,6 +307,7 @@ public sealed class DataplaneSupervisor(ControlOptions options, EventLog events,
             return;
         }
 
+        Stopping?.Invoke();
         Signals.Send(pid, Signals.Terminate);
         if (!process.WaitForExit(StopTimeoutMs))
         {

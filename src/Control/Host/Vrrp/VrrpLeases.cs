@@ -59,7 +59,7 @@ public sealed class VrrpLeases(DataplaneSupervisor supervisor, VrrpNotifier noti
     {
         string name = _names.GetValueOrDefault(id, "?");
         events.Add("vrrp.state", $"VRRP group {name} is {VrrpText.Of(state)}: {VrrpText.Of(reason)}.", 0);
-        notifier.Changed(name, state, reason, priority);
+        notifier.Changed(id, state, reason, priority);
     }
 
     /// <inheritdoc/>

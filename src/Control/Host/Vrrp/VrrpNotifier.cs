@@ -1,149 +1,164 @@
-using System.Globalization;
-using System.Threading.Channels;
 using Forwarder.Api;
 using Forwarder.Vrrp;
 
 namespace Forwarder.Control;
 
 /// <summary>
-/// Runs the operator's programs when groups and sync groups change their states: for each of these one at a time, in order.
+/// Runs the operator's programs when groups and sync groups change their states. Groups are known by their ids: one that is changed
+/// is another group with the same name, and its predecessor is still to stop.
 /// Changes come from the loop's thread, which is not kept waiting.
 /// </summary>
 public sealed class VrrpNotifier(EventLog events)
 {
-    /// <summary>Changes that wait for the programs of one group; more are lost, oldest first.</summary>
-    private const int QueueMax = 256;
-
-    private const string Active = "MASTER", Backup = "BACKUP", Fault = "FAULT", Stop = "STOP";
-
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, Hook> _groups = [], _syncGroups = [];
+    private readonly Dictionary<int, Hook> _groups = [];
+    private readonly Dictionary<string, Hook> _syncGroups = [];
+    private readonly Dictionary<(string Type, string Name), VrrpProgramQueue> _queues = [];
 
-    /// <summary>A change: keepalived's word for the state, and the priority.</summary>
-    private readonly record struct Change(string State, int Priority);
-
-    /// <summary>A group or sync group with its queue.</summary>
-    private sealed class Hook
+    /// <summary>A group or sync group, its state and its programs.</summary>
+    private sealed class Hook(string type, string name, string key)
     {
+        /// <summary>Who waits for the programs of another: the next one of the same name.</summary>
+        public (string Type, string Name) Queue => (type, name);
+
+        /// <summary>Of a sync group: one with other members is another one.</summary>
+        public string Key => key;
+
         public VrrpNotifySettings? Settings { get; set; }
-
-        public IReadOnlyList<string> Members { get; set; } = [];
-
-        public string? SyncGroup { get; set; }
 
         public string State { get; set; } = "";
 
-        public Channel<Change> Queue { get; } = Channel.CreateBounded<Change>(new BoundedChannelOptions(QueueMax) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
+        /// <summary>Of a group.</summary>
+        public Hook? SyncGroup { get; set; }
 
-        public Task Runner { get; set; } = Task.CompletedTask;
+        /// <summary>Of a sync group.</summary>
+        public HashSet<Hook> Members { get; } = [];
+
+        /// <summary>Not in the configuration any more, but has still to stop.</summary>
+        public bool IsGone { get; set; }
     }
 
-    /// <summary>Takes up the programs of a model that is in force. A group that goes has its stop told by the programs that it had.</summary>
-    public void Take(DirectorModel model)
+    /// <summary>Takes up the programs of groups that are in force, with their ids. A group that goes has its stop told by the programs that it had.</summary>
+    public void Take(IReadOnlyList<(int Id, VrrpGroupModel Model)> groups)
     {
         lock (_lock)
         {
-            HashSet<VrrpSyncGroupSettings> syncGroups = [.. model.VrrpGroups.Select(g => g.SyncGroup).OfType<VrrpSyncGroupSettings>()];
-            foreach (VrrpGroupModel group in model.VrrpGroups)
+            foreach ((int id, VrrpGroupModel model) in groups)
             {
-                Hook hook = Find(_groups, "INSTANCE", group.Name);
-                (hook.Settings, hook.SyncGroup) = (group.Settings.Notify, group.SyncGroup?.Name);
+                if (!_groups.TryGetValue(id, out Hook? hook))
+                {
+                    hook = new Hook("INSTANCE", model.Name, "");
+                    _groups.Add(id, hook);
+                }
+
+                (hook.Settings, hook.IsGone) = (model.Settings.Notify, false);
+                hook.SyncGroup = model.SyncGroup == null ? null : Join(hook, model.SyncGroup);
             }
 
-            foreach (VrrpSyncGroupSettings sync in syncGroups)
+            foreach ((int id, Hook hook) in _groups.ExceptBy(groups.Select(g => g.Id), g => g.Key).ToList())
             {
-                Hook hook = Find(_syncGroups, "GROUP", sync.Name);
-                (hook.Settings, hook.Members) = (sync.Notify, sync.Groups);
+                hook.IsGone = true;
+                RemoveIfStopped(id, hook);
+            }
+
+            foreach ((string Type, string Name) idle in _queues.Where(q => q.Value.Done.IsCompleted).Select(q => q.Key).ToList())
+            {
+                _queues.Remove(idle);
             }
         }
     }
 
     /// <summary>A group has changed its state.</summary>
-    public void Changed(string name, VrrpState state, VrrpReason reason, int priority)
+    public void Changed(int id, VrrpState state, VrrpReason reason, int priority)
     {
         lock (_lock)
         {
-            if (!_groups.TryGetValue(name, out Hook? hook))
+            if (!_groups.TryGetValue(id, out Hook? hook))
             {
                 return;
             }
 
-            hook.State = Word(state, reason);
-            hook.Queue.Writer.TryWrite(new Change(hook.State, priority));
-            if (hook.SyncGroup != null && _syncGroups.TryGetValue(hook.SyncGroup, out Hook? sync) && Together(sync) is { } together && together != sync.State)
+            Tell(hook, Word(state, reason), priority);
+            if (hook.SyncGroup is { } sync && Together(sync) is { } together && together != sync.State)
             {
-                sync.State = together;
-                sync.Queue.Writer.TryWrite(new Change(together, 0));
+                Tell(sync, together, 0);
             }
+
+            RemoveIfStopped(id, hook);
         }
     }
 
     /// <summary>Ends when all programs have run for what has happened until now.</summary>
     public async Task DrainAsync()
     {
-        List<Hook> all;
+        List<Task> all;
         lock (_lock)
         {
-            all = [.. _groups.Values, .. _syncGroups.Values];
+            all = [.. _queues.Values.Select(q => q.Done)];
             _groups.Clear();
             _syncGroups.Clear();
+            _queues.Clear();
         }
 
-        all.ForEach(hook => hook.Queue.Writer.TryComplete());
-        await Task.WhenAll(all.Select(hook => hook.Runner));
+        await Task.WhenAll(all);
     }
 
     private static string Word(VrrpState state, VrrpReason reason) => state switch
     {
-        VrrpState.Active => Active,
-        VrrpState.Backup => Backup,
-        _ => reason == VrrpReason.Shutdown ? Stop : Fault,
+        VrrpState.Active => VrrpProgramQueue.Active,
+        VrrpState.Backup => VrrpProgramQueue.Backup,
+        _ => reason == VrrpReason.Shutdown ? VrrpProgramQueue.Stop : VrrpProgramQueue.Fault,
     };
 
     /// <summary>What a sync group has come to; null while its members are on their way.</summary>
-    private string? Together(Hook sync)
+    private static string? Together(Hook sync)
     {
-        string[] states = [.. sync.Members.Select(m => _groups.TryGetValue(m, out Hook? member) ? member.State : "")];
-        return states.Contains(Stop) ? Stop : states.Contains(Fault) ? Fault : states.Distinct().Count() == 1 ? states[0] : null;
+        string[] states = [.. sync.Members.Select(m => m.State).Distinct()];
+        return states.Contains(VrrpProgramQueue.Stop) ? VrrpProgramQueue.Stop : states.Contains(VrrpProgramQueue.Fault) ? VrrpProgramQueue.Fault : states.Length == 1 ? states[0] : null;
     }
 
-    private Hook Find(Dictionary<string, Hook> hooks, string type, string name)
+    /// <summary>The sync group of a group, with it as a member.</summary>
+    private Hook Join(Hook hook, VrrpSyncGroupSettings settings)
     {
-        if (!hooks.TryGetValue(name, out Hook? hook))
+        string key = string.Join(' ', [settings.Name, .. settings.Groups]);
+        if (!_syncGroups.TryGetValue(key, out Hook? sync))
         {
-            hook = new Hook();
-            hook.Runner = RunAsync(hook, type, name);
-            hooks.Add(name, hook);
+            sync = new Hook("GROUP", settings.Name, key);
+            _syncGroups.Add(key, sync);
         }
 
-        return hook;
+        sync.Settings = settings.Notify;
+        sync.Members.Add(hook);
+        return sync;
     }
 
-    private async Task RunAsync(Hook hook, string type, string name)
+    private void Tell(Hook hook, string state, int priority)
     {
-        await foreach (Change change in hook.Queue.Reader.ReadAllAsync())
+        hook.State = state;
+        if (hook.Settings is { } settings)
         {
-            if (hook.Settings is { } settings)
+            if (!_queues.TryGetValue(hook.Queue, out VrrpProgramQueue? queue))
             {
-                await RunAsync(settings, Own(settings, change.State), name);
-                await RunAsync(settings, settings.Any == null ? null : [.. settings.Any, type, name, change.State, change.Priority.ToString(CultureInfo.InvariantCulture)], name);
+                queue = new VrrpProgramQueue(hook.Queue.Type, hook.Queue.Name, events);
+                _queues.Add(hook.Queue, queue);
             }
+
+            queue.Add(settings, state, priority);
         }
     }
 
-    private static IReadOnlyList<string>? Own(VrrpNotifySettings settings, string state) => state switch
+    /// <summary>A group that goes is forgotten when it has stopped, or at once if it has never run; a sync group with its last member.</summary>
+    private void RemoveIfStopped(int id, Hook hook)
     {
-        Active => settings.Active,
-        Backup => settings.Backup,
-        Fault => settings.Fault,
-        _ => settings.Stop,
-    };
-
-    private async Task RunAsync(VrrpNotifySettings settings, IReadOnlyList<string>? command, string name)
-    {
-        if (command != null && await ChildProgram.RunAsync(command, settings.User, settings.TimeoutMs) is { IsGood: false } bad)
+        if (!hook.IsGone || hook.State is not ("" or VrrpProgramQueue.Stop))
         {
-            events.Add("vrrp.notify", $"VRRP group {name}: {command[0]}: {bad.Detail}.", 0);
+            return;
+        }
+
+        _groups.Remove(id);
+        if (hook.SyncGroup is { } sync && sync.Members.Remove(hook) && sync.Members.Count == 0)
+        {
+            _syncGroups.Remove(sync.Key);
         }
     }
 }

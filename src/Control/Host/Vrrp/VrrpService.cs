@@ -9,24 +9,25 @@ namespace Forwarder.Control;
 /// </summary>
 public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler compiler, VrrpLeases leases, VrrpNeighbours neighbours, VrrpTracking tracking, VrrpNotifier notifier, EventLog events) : BackgroundService
 {
-    private const int LookMs = 50, AnswerTimeoutMs = 1_000;
+    private const int LookMs = 50, AnswerTimeoutMs = 1_000, ResignMsMax = 100;
     private const VrrpFaults Watched = VrrpFaults.Worker | VrrpFaults.Link | VrrpFaults.Tracking;
 
     private sealed record Group(int Id, string Settings, VrrpGroupModel Model, IReadOnlyList<int> PeerHops);
 
+    private readonly Lock _lock = new();
     private readonly Dictionary<VrrpLinkKey, VrrpLink> _links = [];
-    private readonly Dictionary<int, (VrrpFaults Faults, byte Priority)> _told = [];
+    private readonly Dictionary<int, (VrrpFaults Faults, int Offset, byte Priority)> _told = [];
     private volatile IReadOnlyList<Group> _groups = [];
     private volatile VrrpRunner? _runner;
     private readonly Dictionary<VrrpLinkKey, string> _missing = [];
     private IReadOnlyList<Group> _given = [];
+    private HashSet<VrrpMember> _running = [];
     private int _dataplanePid;
 
     /// <summary>Takes up the groups of a model that is in force. Called by the state's owner.</summary>
     public void Take(DirectorModel model)
     {
         tracking.Take(model);
-        notifier.Take(model);
         List<Group> groups = new(model.VrrpGroups.Count);
         foreach (VrrpGroupModel group in model.VrrpGroups)
         {
@@ -38,6 +39,7 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
             }
         }
 
+        notifier.Take([.. groups.Select(g => (g.Id, g.Model))]);
         _groups = groups;
     }
 
@@ -95,11 +97,16 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        supervisor.Stopping = Resign;
         try
         {
             while (!stoppingToken.IsCancellationRequested)
             {
-                Look();
+                lock (_lock)
+                {
+                    Look();
+                }
+
                 await Task.Delay(LookMs, stoppingToken);
             }
         }
@@ -108,8 +115,29 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
             // Stopping: the groups resign below.
         }
 
-        StopAll();
+        Resign();
         await notifier.DrainAsync();
+    }
+
+    /// <summary>All groups resign, while the dataplane can still send that: peers need not wait for Master_Down_Interval.</summary>
+    private void Resign()
+    {
+        lock (_lock)
+        {
+            if (_runner == null)
+            {
+                return;
+            }
+
+            StopAll();
+        }
+
+        DataplanePulse pulse = new();
+        long resignedNs = VrrpLoop.NowNs, untilNs = resignedNs + (ResignMsMax * VrrpLimits.NanosecondsPerMillisecond);
+        while (supervisor.Region is { } region && pulse.SentBeforeNs(region, VrrpLoop.NowNs) < resignedNs && VrrpLoop.NowNs < untilNs)
+        {
+            Thread.Sleep(1);
+        }
     }
 
     /// <summary>Makes what runs what should run.</summary>
@@ -124,17 +152,16 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
             _dataplanePid = pid;
         }
 
-        bool complete = true;
+        bool opened = false;
         foreach (VrrpLinkKey key in groups.SelectMany(g => g.Model.Links).Distinct())
         {
-            complete &= TryOpen(key);
+            opened |= TryOpen(key);
         }
 
-        if (!ReferenceEquals(groups, _given) || !complete)
+        if (!ReferenceEquals(groups, _given) || opened)
         {
             Give(groups);
-            _given = complete ? groups : [];
-            _told.Clear();
+            _given = groups;
         }
 
         TellFaults(groups);
@@ -148,17 +175,22 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
             return;
         }
 
-        foreach (Group group in groups)
+        HashSet<int> ids = [.. _running.Select(m => m.Id)];
+        foreach (Group group in groups.Where(g => ids.Contains(g.Id)))
         {
             VrrpTracker tracker = tracking.Tracker(group.Model.Tracks);
             VrrpFaults faults = (group.Model.Settings.TrackWorkers && tracking.IsAnyWorkerStuck ? VrrpFaults.Worker : VrrpFaults.None)
                 | (group.Model.Settings.TrackLink && region.Port(group.Model.Port).LinkUp == 0 ? VrrpFaults.Link : VrrpFaults.None)
                 | (tracker.IsFault ? VrrpFaults.Tracking : VrrpFaults.None);
             byte priority = tracker.PriorityFor(group.Model.Config.Priority);
-            if (!_told.TryGetValue(group.Id, out (VrrpFaults Faults, byte Priority) told) || told != (faults, priority))
+            if (!_told.TryGetValue(group.Id, out (VrrpFaults Faults, int Offset, byte Priority) told) || told != (faults, tracker.Offset, priority))
             {
-                Tell(group, _told.ContainsKey(group.Id) ? told : (VrrpFaults.None, (byte)group.Model.Config.Priority), faults, priority);
-                _told[group.Id] = (faults, priority);
+                if ((told.Faults, told.Offset) != (faults, tracker.Offset))
+                {
+                    Tell(group, faults, priority);
+                }
+
+                _told[group.Id] = (faults, tracker.Offset, priority);
                 runner.Loop.Post(group.Id, VrrpEvent.PriorityChanged(priority));
                 Post(runner, group.Id, faults, VrrpEvent.FaultRaised);
                 Post(runner, group.Id, Watched & ~faults, VrrpEvent.FaultCleared);
@@ -167,13 +199,8 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
     }
 
     /// <summary>What the state machine is told shows there as "fault" or a change of priority; here is why.</summary>
-    private void Tell(Group group, (VrrpFaults Faults, byte Priority) before, VrrpFaults faults, byte priority)
+    private void Tell(Group group, VrrpFaults faults, byte priority)
     {
-        if (before == (faults, priority))
-        {
-            return;
-        }
-
         IEnumerable<string> causes =
         [
             .. (faults & VrrpFaults.Link) != 0 ? (string[])["the port of its addresses has no link"] : [], .. (faults & VrrpFaults.Worker) != 0 ? (string[])["a worker or housekeeping stands still"] : [],
@@ -202,7 +229,10 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
         _runner ??= new VrrpRunner(leases, neighbours, WorkerCpus(), why => events.Add("vrrp.trouble", $"VRRP runs without real-time priority: {why}.", 0));
         VrrpMember?[] members = [.. groups.Select(Member)];
         HashSet<string?> torn = [.. groups.Where((g, i) => members[i] == null && g.Model.SyncGroup != null).Select(g => g.Model.SyncGroup!.Name)];
-        _runner.Loop.SetMembers([.. members.OfType<VrrpMember>().Where(m => m.SyncGroup == null || !torn.Contains(m.SyncGroup))]);
+        List<VrrpMember> run = [.. members.OfType<VrrpMember>().Where(m => m.SyncGroup == null || !torn.Contains(m.SyncGroup))];
+        _runner.Loop.SetMembers(run);
+        run.ForEach(m => _ = _running.Contains(m) || _told.Remove(m.Id));   // one that begins knows of no faults
+        _running = [.. run];
     }
 
     private int[] WorkerCpus() => supervisor.Region is { } region ? [.. Enumerable.Range(0, region.Layout.WorkerCount).Select(w => (int)region.Worker(w).Cpu)] : [];
@@ -217,11 +247,12 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
     /// <summary>Over IPv6 advertisements come from the port's link-local address (RFC 9568 section 5.1.2.1), but for peers that have another one.</summary>
     private static VrrpConfig Config(Group group, VrrpLink link) => group.Model.Wires.Source == null ? group.Model.Config with { PrimaryAddress = VrrpMac.LinkLocal(link.Mac) } : group.Model.Config;
 
+    /// <summary>True if it is open now and was not before.</summary>
     private bool TryOpen(VrrpLinkKey key)
     {
         if (_links.ContainsKey(key))
         {
-            return true;
+            return false;
         }
 
         try
@@ -252,7 +283,7 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
         }
 
         _links.Clear();
-        _given = [];
+        (_given, _running) = ([], []);
     }
 
     private static async Task<T?> Ask<T>(Task<T> answer) where T : class? =>

@@ -39,7 +39,7 @@ internal sealed class ProgramCheck : IDisposable
         while (!cancellation.IsCancellationRequested)
         {
             long started = Stopwatch.GetTimestamp();
-            ChildProgram.Outcome outcome = await ChildProgram.RunAsync(_settings.Command!, _settings.User, _settings.TimeoutMs ?? intervalMs, cancellation);
+            ChildProgram.Outcome outcome = await ChildProgram.RunAsync(_settings.Command!, _settings.User, _settings.TimeoutMs ?? intervalMs, cancellation: cancellation);
             _state.Report(outcome.IsGood);
             _result = new Result(_state.IsUp, outcome.Detail);
             double leftMs = intervalMs - Stopwatch.GetElapsedTime(started).TotalMilliseconds;
