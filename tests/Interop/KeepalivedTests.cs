@@ -124,6 +124,35 @@ public class KeepalivedTests(ITestOutputHelper output)
         }
     }
 
+    /// <summary>An upgrade: ours is of version 3 and speaks version 2 beside it, keepalived knows version 2 alone. Ours says and does nothing before its start delay.</summary>
+    [Fact]
+    public void A_router_that_speaks_both_versions_shares_the_vip_with_a_keepalived_of_version_2()
+    {
+        const int DelayMs = 1_500;
+        KeepalivedCase agreed = KeepalivedCase.Version2;
+        using KeepalivedBed bed = new(agreed);
+        using System.Diagnostics.Process capture = bed.Capture();
+        bed.StartKeepalived(Theirs);
+        Wait.Until(() => bed.TheyOwn, "keepalived becomes master");
+        long startNs = VrrpLoopNow();
+        using OurRouter router = new(bed, agreed.Ours(Higher) with { Version = VrrpVersion.V3, AlsoVersion2 = true, StartDelayMs = DelayMs });
+        router.WaitFor(VrrpState.Active, "preempts");
+        Assert.Equal(VrrpReason.Preempted, router.Reason);
+        Assert.InRange((router.ChangedNs - startNs) / MsNs, DelayMs, DelayMs + (5 * agreed.IntervalMs) + MarginMs);
+        Wait.Until(() => !bed.TheyOwn, $"keepalived gives way\n{bed.Log}");
+        Thread.Sleep(3 * agreed.IntervalMs);
+        Assert.True(router.WeOwn);
+        router.Stop();
+        Wait.Until(() => bed.TheyOwn, "keepalived takes over after the resignation");
+        Assert.Equal(0, router.Instance.Counters.IntervalsLearned);
+        AssertNothingRefused(router);
+        Shell.Run($"kill -INT {capture.Id}");
+        capture.WaitForExit();
+        string[] ours = [.. bed.Dissect($"vrrp && ip.src == {agreed.OurAddress}", "vrrp.version", "vrrp.prio", "vrrp.checksum.status").Select(f => string.Join(' ', f))];
+        Assert.Equal(["2 0 1", "2 150 1", "3 0 1", "3 150 1"], ours.Distinct().Order());
+        Assert.InRange(ours.Count(f => f.StartsWith('3')) - ours.Count(f => f.StartsWith('2')), -1, 1);
+    }
+
     [Fact]
     public void Advertisements_with_another_password_are_counted_and_not_acted_upon()
     {

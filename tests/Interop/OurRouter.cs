@@ -7,6 +7,8 @@ namespace Forwarder.Interop.Tests;
 /// <summary>One instance of ours on a real socket and with real time.</summary>
 public sealed class OurRouter : IVrrpOwnership, IVrrpNeighbours, IDisposable
 {
+    private readonly VrrpConfig _config;
+    private readonly VrrpFaults _faults;
     private readonly CancellationTokenSource _stop = new();
     private readonly Thread _thread;
     private readonly ManualResetEventSlim _opened = new();
@@ -16,10 +18,11 @@ public sealed class OurRouter : IVrrpOwnership, IVrrpNeighbours, IDisposable
     private long _ownedUntilNs, _changedNs;
     private volatile int _state = -1, _reason;
 
-    public OurRouter(KeepalivedBed bed, VrrpConfig config)
+    public OurRouter(KeepalivedBed bed, VrrpConfig config, VrrpFaults faults = VrrpFaults.None)
     {
+        (_config, _faults) = (config, faults);
         Assert.Empty(config.Validate());
-        _thread = bed.Ours.StartThread(() => Run(config));
+        _thread = bed.Ours.StartThread(Run);
         _opened.Wait();
         Assert.Null(_failure);
     }
@@ -42,6 +45,13 @@ public sealed class OurRouter : IVrrpOwnership, IVrrpNeighbours, IDisposable
     public VrrpInstance Instance => _loop!.Instances.Single().Instance;
 
     public void WaitFor(VrrpState state, string why, int timeoutMs = 8_000) => Wait.Until(() => State == state, $"{state}: {why}", timeoutMs);
+
+    /// <summary>Runs as many groups, one or none, in the place of those before, and waits until that is so.</summary>
+    public void SetMembers(int count)
+    {
+        _loop!.SetMembers([.. Enumerable.Range(1, count).Select(Member)]);
+        _loop.AskAsync(_ => 0).Wait();
+    }
 
     /// <summary>Orderly stop: resigns.</summary>
     public void Stop()
@@ -78,13 +88,15 @@ public sealed class OurRouter : IVrrpOwnership, IVrrpNeighbours, IDisposable
         _opened.Dispose();
     }
 
-    private void Run(VrrpConfig config)
+    private VrrpMember Member(int id) => new(id, _config, _config, [_link!], _link!) { PeerHops = [1], Faults = _faults };
+
+    private void Run()
     {
         try
         {
             _link = new VrrpLink(KeepalivedBed.OurDevice, 0);
             _loop = new VrrpLoop(this, this);
-            _loop.SetMembers([new VrrpMember(0, config, config, [_link], _link) { PeerHops = [1] }]);
+            _loop.SetMembers([Member(0)]);
             _opened.Set();
             _loop.Run(_stop.Token);
         }

@@ -12,14 +12,18 @@ public sealed class DirectorPair : IDisposable
     public const int IntervalMs = 200;
 
     /// <summary>Makes both; they are not started.</summary>
-    public DirectorPair(int intervalMs = IntervalMs)
+    public DirectorPair(int intervalMs = IntervalMs, bool isIPv6 = false)
     {
+        Vip = isIPv6 ? S1Lab.VipV6 : S1Lab.Vip;
         Lab = new S1Lab();
         First = Lab.Director;
         Second = Lab.AddDirector("dir2", SecondMac);
-        First.Configuration = Configuration("172.16.58.2/16", "fd16::2/64", 200, intervalMs);
-        Second.Configuration = Configuration("172.16.58.3/16", "fd16::3/64", 100, intervalMs);
+        First.Configuration = Configuration("172.16.58.2/16", "fd16::2/64", 200, intervalMs, isIPv6);
+        Second.Configuration = Configuration("172.16.58.3/16", "fd16::3/64", 100, intervalMs, isIPv6);
     }
+
+    /// <summary>The address that they share.</summary>
+    public string Vip { get; }
 
     /// <summary>The network.</summary>
     public S1Lab Lab { get; }
@@ -55,13 +59,13 @@ public sealed class DirectorPair : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Lab.Dispose();
 
-    private static string Configuration(string own, string own6, int priority, int intervalMs) => $$"""
+    private static string Configuration(string own, string own6, int priority, int intervalMs, bool isIPv6) => $$"""
         {
           "dataplane": { "flowsPerWorker": 65536, "ports": [ { "name": "lan0", "device": "net_af_packet0,iface=d0", "exception": "fwd0" } ] },
           "interfaces": [ { "name": "lan0", "port": "lan0", "addresses": [ "{{own}}", "{{own6}}" ] } ],
-          "vrrp": [ { "name": "{{Group}}", "interface": "lan0", "vrid": 51, "priority": {{priority}}, "intervalCs": {{intervalMs / 10}}, "addresses": [ "{{S1Lab.Vip}}" ] } ],
-          "services": [ { "protocol": "tcp", "address": "{{S1Lab.Vip}}", "port": 80, "scheduler": "mh",
-                          "servers": [ { "address": "172.16.58.7", "weight": 2 }, { "address": "172.16.58.8" } ] } ]
+          "vrrp": [ { "name": "{{Group}}", "interface": "lan0", "vrid": 51, "priority": {{priority}}, "intervalCs": {{intervalMs / 10}}, "addresses": [ "{{(isIPv6 ? S1Lab.VipV6 : S1Lab.Vip)}}" ] } ],
+          "services": [ { "protocol": "tcp", "address": "{{(isIPv6 ? S1Lab.VipV6 : S1Lab.Vip)}}", "port": 80, "scheduler": "mh",
+                          "servers": [ { "address": "{{(isIPv6 ? "fd16::7" : "172.16.58.7")}}", "weight": 2 }, { "address": "{{(isIPv6 ? "fd16::8" : "172.16.58.8")}}" } ] } ]
         }
         """;
 }

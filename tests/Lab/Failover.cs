@@ -3,21 +3,21 @@ using System.Diagnostics;
 namespace Forwarder.Lab;
 
 /// <summary>Crashes the active one of two directors (both its programs, SIGKILL) under HTTP load in direct routing, again and again.</summary>
-public sealed class Failover(int intervalMs) : IDisposable
+public sealed class Failover(int intervalMs, bool isIPv6 = false) : IDisposable
 {
     /// <summary>What may be out at 10 ms advertisements on a quiet machine.</summary>
     public const double FastOutageMaxMs = 60;
 
     private const int FastIntervalMs = 10, SlackMs = 100, AnswersBefore = 200, AfterMs = 500;
-    private readonly DirectorPair _pair = new(intervalMs);
+    private readonly DirectorPair _pair = new(intervalMs, isIPv6);
 
     /// <summary>What may be out on a quiet machine: Master_Down_Interval and 100 ms, at 10 ms advertisements less.</summary>
     public double OutageMaxMs => intervalMs == FastIntervalMs ? FastOutageMaxMs : DirectorPair.MasterDownAfter(intervalMs) + SlackMs;
 
     /// <summary>Runs it, prints each run and the percentiles; the exit code is 1 if a run was out for longer than it may, its jitter added.</summary>
-    public static int Report(int runs, int intervalMs)
+    public static int Report(int runs, int intervalMs, bool isIPv6)
     {
-        using Failover failover = new(intervalMs);
+        using Failover failover = new(intervalMs, isIPv6);
         List<FailoverRun> all = [];
         for (int i = 1; i <= runs; i++)
         {
@@ -30,7 +30,7 @@ public sealed class Failover(int intervalMs) : IDisposable
         Print("undisturbed", all.Select(r => r.UndisturbedMs));
         Print("jitter", all.Select(r => r.JitterMs));
         int above = all.Count(r => r.OutageMs > failover.OutageMaxMs), beyond = all.Count(r => r.OutageMs > failover.OutageMaxMs + r.JitterMs);
-        Console.WriteLine($"failover: {runs} runs at {intervalMs} ms, {above} above {failover.OutageMaxMs:0} ms, {beyond} above it and their own jitter");
+        Console.WriteLine($"failover: {runs} runs at {intervalMs} ms over {(isIPv6 ? "IPv6" : "IPv4")}, {above} above {failover.OutageMaxMs:0} ms, {beyond} above it and their own jitter");
         return beyond == 0 ? 0 : 1;
     }
 
@@ -38,7 +38,7 @@ public sealed class Failover(int intervalMs) : IDisposable
     public FailoverRun Run()
     {
         Prepare();
-        using HttpProbes probes = new(_pair.Lab.Client, S1Lab.Vip);
+        using HttpProbes probes = new(_pair.Lab.Client, _pair.Vip);
         Wait.Until(() => probes.Answers > AnswersBefore, "the load runs");
         int windowMs = (int)OutageMaxMs + AfterMs;
         long before = Stopwatch.GetTimestamp();

@@ -32,6 +32,9 @@ internal sealed record SimScenario
     /// <summary>Faults injected before the quiet time.</summary>
     public required int FaultCount { get; init; }
 
+    /// <summary>A stopped router does not know when a packet came in, only that it was after the stop: a host whose clock was set.</summary>
+    public required bool AgesAreBounds { get; init; }
+
     public int Wires => Routers[0].Count;
 
     public long IntervalMaxNs => Routers.Max(router => router[0].IntervalNs);
@@ -70,6 +73,7 @@ internal sealed record SimScenario
             Partitions = !honest && random.Percent(60),
             Faults = MakeFaults(random),
             FaultCount = random.Below(12),
+            AgesAreBounds = random.Percent(25),
         };
     }
 

@@ -102,10 +102,11 @@ internal sealed class SimWorld
     public void Resume(SimRouter router)
     {
         Note($"r{router.Index} resumes, {router.Waiting.Count} packets waiting");
+        long stoppedNs = router.StoppedAtNs;
         router.Resume();
         while (router.Waiting.TryDequeue(out (int Wire, byte[] Packet, long AtNs) waiting))
         {
-            router.Receive(waiting.Wire, waiting.Packet, NowNs, NowNs - waiting.AtNs);
+            router.Receive(waiting.Wire, waiting.Packet, NowNs, NowNs - (_scenario.AgesAreBounds ? stoppedNs : waiting.AtNs));
             Settle(router);
         }
 

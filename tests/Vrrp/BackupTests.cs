@@ -256,6 +256,40 @@ public class BackupTests
         Assert.Equal(Rig.Lower, rig.Instance.ActiveRouter);
     }
 
+    /// <summary>The age is the host's guess: one that is too long must not let us take over beside a router whose lease runs.</summary>
+    [Fact]
+    public void However_old_an_advertisement_is_said_to_be_the_lease_is_honoured()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Do(VrrpEvent.AdvertReceived(VrrpVersion.V3, 200, 100, Rig.Higher) with { AgeNs = 3500 * Rig.MsNs });
+        rig.Pass(2999.999);
+        Assert.Equal(VrrpState.Backup, rig.State);
+        rig.Pass(0.001);
+        Assert.Equal((VrrpState.Active, VrrpReason.MasterDown), (rig.State, rig.Instance.Reason));
+    }
+
+    [Fact]
+    public void The_lease_of_a_loser_is_honoured_however_old_its_advertisement_is_said_to_be()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(200, Rig.Higher);
+        rig.Do(VrrpEvent.AdvertReceived(VrrpVersion.V3, 150, 100, Rig.Lower) with { AgeNs = 3500 * Rig.MsNs });
+        Assert.Equal(1, rig.Instance.Counters.LosersIgnored);
+        rig.Hear(0, Rig.Higher);
+        Assert.Equal(3000, rig.DueInMs(VrrpTimer.MasterDown), 6);
+    }
+
+    /// <summary>It does not wait for the lease of a router that has given it back.</summary>
+    [Fact]
+    public void A_resignation_ends_the_lease()
+    {
+        Rig rig = Rig.Started(Rig.Config());
+        rig.Hear(200, Rig.Higher);
+        rig.Hear(0, Rig.Higher);
+        rig.Pass(609.375);
+        Assert.Equal((VrrpState.Active, VrrpReason.MasterResigned), (rig.State, rig.Instance.Reason));
+    }
+
     [Fact]
     public void Lower_router_is_not_preempted_on_a_word_that_waited()
     {

@@ -107,6 +107,21 @@ public class LifecycleTests
         Assert.Equal(VrrpState.Active, rig.State);
     }
 
+    /// <summary>An owner would be active at once, and every peer would yield to it.</summary>
+    [Theory]
+    [InlineData(100, VrrpState.Backup)]
+    [InlineData(255, VrrpState.Active)]
+    public void A_router_at_fault_from_the_start_says_so_and_nothing_else(byte priority, VrrpState afterwards)
+    {
+        var rig = new Rig(Rig.Config(priority));
+        Assert.Empty(rig.Do(VrrpEvent.FaultRaised(VrrpFaults.Tracking)));
+        VrrpEffect told = Assert.Single(rig.Do(VrrpEvent.Startup));
+        Assert.Equal((VrrpEffectKind.BecomeInitialize, VrrpReason.Fault), (told.Kind, told.Reason));
+        Assert.Equal(VrrpTimers.Never, rig.Instance.NextDueNs);
+        rig.Do(VrrpEvent.FaultCleared(VrrpFaults.Tracking));
+        Assert.Equal(afterwards, rig.State);
+    }
+
     [Fact]
     public void Fault_that_clears_before_the_start_does_not_start()
     {

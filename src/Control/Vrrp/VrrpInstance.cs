@@ -184,7 +184,14 @@ public sealed class VrrpInstance
             _timers.Set(VrrpTimer.StartDelay, _nowNs + (Config.StartDelayMs * VrrpLimits.NanosecondsPerMillisecond));
         }
 
-        Begin(VrrpReason.Startup);
+        if (Faults == VrrpFaults.None)
+        {
+            Begin(VrrpReason.Startup);
+        }
+        else
+        {
+            Enter(VrrpState.Initialize, VrrpReason.Fault);
+        }
     }
 
     /// <summary>RFC 9568 section 6.4.1: from Initialize to Active for the owner, to Backup for others.</summary>
@@ -325,6 +332,10 @@ public sealed class VrrpInstance
         {
             AwaitLowerRouter();
         }
+        else if (!_activeResigned && _nowNs < _activeLeaseEndNs)
+        {
+            _timers.Set(VrrpTimer.MasterDown, _activeLeaseEndNs);
+        }
         else if (_nowNs < _loserLeaseEndNs)
         {
             _timers.Set(VrrpTimer.MasterDown, _loserLeaseEndNs);
@@ -453,10 +464,11 @@ public sealed class VrrpInstance
 
     /// <summary>
     /// It may be the owner all the same: where its predecessor's resignation was overtaken by an advertisement. So its
-    /// lease is honoured until it resigns or is followed.
+    /// lease is honoured until it resigns or is followed. For its whole length from now on: the age that an advertisement is said
+    /// to have may be too much, never too little.
     /// </summary>
     private void RememberLoser(in VrrpEvent advert) =>
-        Honour(advert.Source, _nowNs - advert.AgeNs + (VrrpLimits.DownAdverts * VrrpTimers.IntervalNs(advert.IntervalCs)));
+        Honour(advert.Source, _nowNs + (VrrpLimits.DownAdverts * VrrpTimers.IntervalNs(advert.IntervalCs)));
 
     /// <summary>
     /// Another router has taken over from the one that we followed, which has not resigned: it may have stopped before it
@@ -494,7 +506,7 @@ public sealed class VrrpInstance
         ActiveRouter = advert.Source;
         ActivePriority = advert.Priority;
         _activeFreshUntilNs = _nowNs - advert.AgeNs + (VrrpTimers.IntervalNs(advert.IntervalCs) * 3 / 2);
-        _activeLeaseEndNs = _nowNs - advert.AgeNs + (VrrpLimits.DownAdverts * VrrpTimers.IntervalNs(advert.IntervalCs));
+        _activeLeaseEndNs = _nowNs + (VrrpLimits.DownAdverts * VrrpTimers.IntervalNs(advert.IntervalCs));
     }
 
     private void HearLowerRouter(in VrrpEvent advert)

@@ -47,12 +47,13 @@ public sealed class VrrpLink : IDisposable
     internal bool TryReceive(out VrrpReceived received)
     {
         received = default;
-        if (Socket.Receive() is not { IsEmpty: false } packet)
+        if (Socket.Receive(out long ageNs) is not { IsEmpty: false } packet)
         {
             return false;
         }
 
         received = _receiver.Receive(packet);
+        received = received with { Event = received.Event with { AgeNs = ageNs } };
         _counts[(int)received.Error]++;
         if (received.Instance != VrrpReceiver.NoInstance)
         {

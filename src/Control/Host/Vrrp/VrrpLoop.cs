@@ -25,7 +25,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
     /// <inheritdoc cref="ReceivePerTurn"/>
     private const long ReceiveTurnNs = VrrpLimits.NanosecondsPerMillisecond;
 
-    /// <summary>A late thread is noticed from here on at the latest; earlier with short intervals.</summary>
+    /// <summary>A late thread is counted from here on at the latest; earlier with short intervals.</summary>
     private const long StallMaxNs = 20 * VrrpLimits.NanosecondsPerMillisecond;
 
     private static readonly SocketWait s_sleep = new([]);
@@ -35,12 +35,11 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
     private readonly VrrpAnnouncements _announcements = new((member, address) => member.Home.TrySend(member.Home.Frames.Announcement(member.Config, address)));
     private VrrpLink[] _links = [];
     private SocketWait _packets = s_sleep;
-    private readonly VrrpStall _stall = new(NowNs) { ToleranceNs = StallMaxNs };
     private bool _isBehind, _isAwaitingSend;
     private VrrpMember[] _members = [];
     private VrrpInstance[] _instances = [];
     private Place[] _places = [];
-    private long _waitNs = WaitMaxNs;
+    private long _waitNs = WaitMaxNs, _stallNs = StallMaxNs, _turnedNs = NowNs;
 
     /// <summary>Where a member stands in its sync group; one without moves in a group of its own.</summary>
     private readonly record struct Place(VrrpSyncGroup Group, int[] Members, int Position);
@@ -51,7 +50,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
     /// <summary>What runs, and its instances. They belong to the loop's thread: look at them in <see cref="AskAsync"/>.</summary>
     public IEnumerable<(VrrpMember Member, VrrpInstance Instance)> Instances => _members.Zip(_instances);
 
-    /// <summary>Times that the thread was so late that what had come in was taken for old.</summary>
+    /// <summary>Times that the thread was so late that timers may have been (SIGSTOP, a collection, a starved CPU).</summary>
     public long Stops { get; private set; }
 
     /// <summary>
@@ -96,7 +95,8 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
     {
         long waitNs = Math.Clamp(NextDueNs() - NowNs, 0, _isAwaitingSend ? SendWaitNs : _isBehind ? ReceiveTurnNs : _waitNs);
         (_isBehind ? s_sleep : _packets).Until(waitNs);
-        ReceiveAll(waitNs);
+        ReceiveAll();
+        CountStop(waitNs);
         while (_commands.TryDequeue(out Action? command))
         {
             command();
@@ -118,20 +118,20 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
         }
     }
 
-    private void ReceiveAll(long waitNs)
+    private void ReceiveAll()
     {
-        long nowNs = NowNs, ageNs = _stall.AgeNs(nowNs, waitNs);
-        Stops += ageNs != 0 ? 1 : 0;
         _isBehind = false;
         foreach (VrrpLink link in _links)
         {
-            _isBehind |= !Receive(link, ageNs);
+            _isBehind |= !Receive(link);
         }
+    }
 
-        if (!_isBehind)
-        {
-            _stall.Drained(nowNs);
-        }
+    private void CountStop(long waitedNs)
+    {
+        long nowNs = NowNs;
+        Stops += nowNs - _turnedNs > waitedNs + _stallNs ? 1 : 0;
+        _turnedNs = nowNs;
     }
 
     private void Replace(IReadOnlyList<VrrpMember> members)
@@ -153,14 +153,19 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
         SetLinks();
         long shortestNs = members.Select(m => m.Config.IntervalNs).DefaultIfEmpty(VrrpTimers.Never).Min();
         _waitNs = Math.Min(WaitMaxNs, shortestNs / WaitsPerInterval);
-        _stall.ToleranceNs = Math.Min(StallMaxNs, shortestNs / WaitsPerInterval);
-        for (int i = 0; i < _members.Length; i++)
+        _stallNs = Math.Min(StallMaxNs, shortestNs / WaitsPerInterval);
+        int[] started = [.. Enumerable.Range(0, _members.Length).Where(i => !running.ContainsKey(_members[i]))];
+        foreach (int i in started)
         {
-            if (!running.ContainsKey(_members[i]))
-            {
-                ownership.Release(_members[i].Id);
-                Handle(i, VrrpEvent.Startup);
-            }
+            // All before the first starts: an owner is active at once, and a fault of one is its sync group's.
+            ownership.Release(_members[i].Id);
+            Handle(i, VrrpEvent.PriorityChanged(_members[i].Priority ?? _members[i].Config.Priority));
+            Handle(i, VrrpEvent.FaultRaised(_members[i].Faults));
+        }
+
+        foreach (int i in started)
+        {
+            Handle(i, VrrpEvent.Startup);
         }
     }
 
@@ -186,6 +191,11 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
             gone.SetListeners([]);
         }
 
+        foreach (VrrpLink used in links.Except(_links))
+        {
+            used.Socket.Discard();
+        }
+
         foreach (VrrpLink link in links)
         {
             link.SetListeners([.. Enumerable.Range(0, _members.Length).Where(i => _members[i].Heartbeats.Contains(link)).Select(i => (i, _members[i].Config))]);
@@ -195,7 +205,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
     }
 
     /// <summary>False if more may wait.</summary>
-    private bool Receive(VrrpLink link, long ageNs)
+    private bool Receive(VrrpLink link)
     {
         for (int n = 0; n < ReceivePerTurn; n++)
         {
@@ -206,7 +216,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
 
             if (received.Error == VrrpDecodeError.None)
             {
-                Handle(received.Instance, received.Event with { AgeNs = ageNs });
+                Handle(received.Instance, received.Event);
                 if (received.Source == _members[received.Instance].Config.PrimaryAddress)
                 {
                     ownership.Troubled(_members[received.Instance].Id, new VrrpTrouble(VrrpTroubleKind.OwnAddress, received.Source));
@@ -252,7 +262,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
             int member = place.Members[effect.Member];
             if (effect.Effect.Kind == VrrpEffectKind.SendAdvertisement)
             {
-                unsent = Advertise(_members[member], effect.Effect) ? -1 : member;
+                unsent = Advertise(_members[member], effect.Effect) ? unsent : member;   // one that speaks both versions: either may have failed
             }
             else if (effect.Effect.Kind != VrrpEffectKind.RenewLease || member != unsent)
             {

@@ -13,6 +13,12 @@ public sealed record VrrpMember(int Id, object Settings, VrrpConfig Config, IRea
     /// <summary>Members of the same sync group move together; null = by itself. A change of it must be one of <see cref="Settings"/>, too.</summary>
     public string? SyncGroup { get; init; }
 
+    /// <summary>What keeps it from taking part when it starts; what comes later is posted.</summary>
+    public VrrpFaults Faults { get; init; }
+
+    /// <summary>Priority in force when it starts; null = the configured one.</summary>
+    public byte? Priority { get; init; }
+
     /// <summary>Addresses that move with it and are not advertised.</summary>
     public IReadOnlyList<VrrpAddress> Excluded { get; init; } = [];
 

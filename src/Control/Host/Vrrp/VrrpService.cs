@@ -1,3 +1,4 @@
+using Forwarder.Abi;
 using Forwarder.Api;
 using Forwarder.Vrrp;
 
@@ -178,24 +179,30 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
         HashSet<int> ids = [.. _running.Select(m => m.Id)];
         foreach (Group group in groups.Where(g => ids.Contains(g.Id)))
         {
-            VrrpTracker tracker = tracking.Tracker(group.Model.Tracks);
-            VrrpFaults faults = (group.Model.Settings.TrackWorkers && tracking.IsAnyWorkerStuck ? VrrpFaults.Worker : VrrpFaults.None)
-                | (group.Model.Settings.TrackLink && region.Port(group.Model.Port).LinkUp == 0 ? VrrpFaults.Link : VrrpFaults.None)
-                | (tracker.IsFault ? VrrpFaults.Tracking : VrrpFaults.None);
-            byte priority = tracker.PriorityFor(group.Model.Config.Priority);
-            if (!_told.TryGetValue(group.Id, out (VrrpFaults Faults, int Offset, byte Priority) told) || told != (faults, tracker.Offset, priority))
+            (VrrpFaults Faults, int Offset, byte Priority) now = Standing(group, region);
+            if (!_told.TryGetValue(group.Id, out (VrrpFaults Faults, int Offset, byte Priority) told) || told != now)
             {
-                if ((told.Faults, told.Offset) != (faults, tracker.Offset))
+                if ((told.Faults, told.Offset) != (now.Faults, now.Offset))
                 {
-                    Tell(group, faults, priority);
+                    Tell(group, now.Faults, now.Priority);
                 }
 
-                _told[group.Id] = (faults, tracker.Offset, priority);
-                runner.Loop.Post(group.Id, VrrpEvent.PriorityChanged(priority));
-                Post(runner, group.Id, faults, VrrpEvent.FaultRaised);
-                Post(runner, group.Id, Watched & ~faults, VrrpEvent.FaultCleared);
+                _told[group.Id] = now;
+                runner.Loop.Post(group.Id, VrrpEvent.PriorityChanged(now.Priority));
+                Post(runner, group.Id, now.Faults, VrrpEvent.FaultRaised);
+                Post(runner, group.Id, Watched & ~now.Faults, VrrpEvent.FaultCleared);
             }
         }
+    }
+
+    /// <summary>What keeps a group from taking part, what tracking adds to its priority, and the priority in force.</summary>
+    private (VrrpFaults Faults, int Offset, byte Priority) Standing(Group group, Region region)
+    {
+        VrrpTracker tracker = tracking.Tracker(group.Model.Tracks);
+        VrrpFaults faults = (group.Model.Settings.TrackWorkers && tracking.IsAnyWorkerStuck ? VrrpFaults.Worker : VrrpFaults.None)
+            | (group.Model.Settings.TrackLink && region.Port(group.Model.Port).LinkUp == 0 ? VrrpFaults.Link : VrrpFaults.None)
+            | (tracker.IsFault ? VrrpFaults.Tracking : VrrpFaults.None);
+        return (faults, tracker.Offset, tracker.PriorityFor(group.Model.Config.Priority));
     }
 
     /// <summary>What the state machine is told shows there as "fault" or a change of priority; here is why.</summary>
@@ -241,7 +248,12 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
     {
         VrrpLink? home = _links.GetValueOrDefault(group.Model.Home), first = _links.GetValueOrDefault(group.Model.Heartbeats[0]);
         VrrpLink[] heartbeats = [.. group.Model.Heartbeats.Select(h => _links.GetValueOrDefault(h)).OfType<VrrpLink>()];
-        return home == null || first == null ? null : new VrrpMember(group.Id, group.Settings, Config(group, first), heartbeats, home) { SyncGroup = group.Model.SyncGroup?.Name, PeerHops = group.PeerHops, Excluded = [.. group.Model.Addresses.Skip(group.Model.Settings.Addresses.Count).Select(VrrpAddress.From)] };
+        (VrrpFaults faults, _, byte priority) = supervisor.Region is { } region ? Standing(group, region) : (VrrpFaults.None, 0, group.Model.Config.Priority);
+        return home == null || first == null ? null : new VrrpMember(group.Id, group.Settings, Config(group, first), heartbeats, home)
+        {
+            SyncGroup = group.Model.SyncGroup?.Name, PeerHops = group.PeerHops, Faults = faults, Priority = priority,
+            Excluded = [.. group.Model.Addresses.Skip(group.Model.Settings.Addresses.Count).Select(VrrpAddress.From)],
+        };
     }
 
     /// <summary>Over IPv6 advertisements come from the port's link-local address (RFC 9568 section 5.1.2.1), but for peers that have another one.</summary>

@@ -17,10 +17,13 @@ public sealed class VrrpSocket : IDisposable
 
     private const int FrameBytesMax = 10_000, ReceiveBytes = 1 << 20;
     private const int SolSocket = 1, SoAttachFilter = 26, SolPacket = 263, PacketIgnoreOutgoing = 23;
+    private const nuint SiocGStampNs = 0x8907;
+    private const long NsPerS = 1_000_000_000, NsPerTick = 100;
     private const ushort ProtocolAll = 3;
 
     private readonly Socket _socket;
     private readonly byte[] _buffer = new byte[FrameBytesMax];
+    private long _emptyNs = VrrpLoop.NowNs;
 
     /// <summary>Opens it on an interface, for frames with this VLAN id, or 0: without a tag.</summary>
     /// <exception cref="IOException">There is no such interface, or the right is missing (CAP_NET_RAW).</exception>
@@ -34,6 +37,7 @@ public sealed class VrrpSocket : IDisposable
             _socket = new Socket(AddressFamily.Packet, SocketType.Raw, 0) { Blocking = false, ReceiveBufferSize = ReceiveBytes };
             Attach(_socket, VrrpFilter.Make(vlan));
             _socket.SetRawSocketOption(SolPacket, PacketIgnoreOutgoing, [1, 0, 0, 0]);
+            _ = GetStamp(Handle, SiocGStampNs, out _);   // the first question makes the kernel keep times
             _socket.Bind(new LinkEndPoint(link.GetIPProperties().GetIPv4Properties().Index));
         }
         catch (SocketException e)
@@ -60,11 +64,43 @@ public sealed class VrrpSocket : IDisposable
 
     internal Socket Socket => _socket;
 
+    private int Handle => (int)_socket.SafeHandle.DangerousGetHandle();
+
     /// <summary>The next IP packet, valid until the next call; empty if none waits.</summary>
-    public ReadOnlySpan<byte> Receive()
+    /// <param name="ageNs">How long it has waited here.</param>
+    public ReadOnlySpan<byte> Receive(out long ageNs)
     {
         int length = _socket.Receive(_buffer, SocketFlags.None, out SocketError error);
-        return error == SocketError.Success && length > EthernetBytes ? _buffer.AsSpan(EthernetBytes, length - EthernetBytes) : default;
+        bool any = error == SocketError.Success && length > EthernetBytes;
+        ageNs = any ? AgeNs() : 0;
+        _emptyNs = error == SocketError.WouldBlock ? VrrpLoop.NowNs : _emptyNs;
+        return any ? _buffer.AsSpan(EthernetBytes, length - EthernetBytes) : default;
+    }
+
+    /// <summary>Throws away what waits: it came in while nobody listened.</summary>
+    public void Discard()
+    {
+        while (!Receive(out _).IsEmpty)
+        {
+        }
+    }
+
+    /// <summary>By the kernel's time of arrival, which the wall clock counts; no packet is older than the last look that found none, should that clock be set.</summary>
+    private long AgeNs()
+    {
+        long sinceNs = VrrpLoop.NowNs - _emptyNs;
+        long wallNs = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * NsPerTick;
+        return GetStamp(Handle, SiocGStampNs, out Timespec at) == 0 ? Math.Clamp(wallNs - (at.Seconds * NsPerS) - at.Nanoseconds, 0, sinceNs) : sinceNs;
+    }
+
+    [DllImport("libc", EntryPoint = "ioctl")]
+    private static extern int GetStamp(int socket, nuint request, out Timespec at);
+
+    /// <summary>struct timespec.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Timespec
+    {
+        public nint Seconds, Nanoseconds;
     }
 
     /// <summary>Sends a frame; false if the interface did not take it (it is down, or its queue is full).</summary>
