@@ -29,6 +29,16 @@ public sealed class VrrpModelTests
         Assert.Equal("10.9.0.2", model.Config.PrimaryAddress.ToString());
     }
 
+    /// <summary>A heartbeat of its own may be cut while both directors serve the VIPs' network: they must hear each other there.</summary>
+    [Fact]
+    public void TheInterfaceOfTheAddressesIsAHeartbeatUnlessItMustNotBe()
+    {
+        Assert.Equal(["fwd1", "fwd0"], Model(s_web with { AddressInterface = "lan0" }).Heartbeats.Select(h => h.Device));
+        Assert.Equal(["fwd1"], Model(s_web with { AddressInterface = "lan0", HeartbeatOnAddressInterface = false }).Heartbeats.Select(h => h.Device));
+        Assert.Equal(["fwd1"], Model(s_web with { AddressInterface = "lan0", Peers = ["10.9.0.3"] }).Heartbeats.Select(h => h.Device));
+        Assert.Equal(["fwd1"], Model(s_web).Heartbeats.Select(h => h.Device));
+    }
+
     /// <summary>VIPs that are not advertised belong to the group all the same, of whichever family.</summary>
     [Fact]
     public void ExcludedAddressesAreTheGroupsAndNotAdvertised()

@@ -142,9 +142,9 @@ public class KeepalivedTests(ITestOutputHelper output)
         Wait.Until(() => !bed.TheyOwn, $"keepalived gives way\n{bed.Log}");
         Thread.Sleep(3 * agreed.IntervalMs);
         Assert.True(router.WeOwn);
+        Assert.Equal(0, router.Instance.Counters.IntervalsLearned);
         router.Stop();
         Wait.Until(() => bed.TheyOwn, "keepalived takes over after the resignation");
-        Assert.Equal(0, router.Instance.Counters.IntervalsLearned);
         AssertNothingRefused(router);
         Shell.Run($"kill -INT {capture.Id}");
         capture.WaitForExit();

@@ -59,13 +59,13 @@ public sealed class UnicastAndHeartbeatTests
         Assert.Contains("VRRP group a: the MAC address of peer 172.16.58.9, or of its gateway, is not known", ha.Second.Logs, StringComparison.Ordinal);
     }
 
+    /// <summary>One heartbeat is cut, then the other, then both: the directors hear each other on the VIPs' own network, too.</summary>
     [Fact]
-    public void With_two_heartbeats_a_cut_of_one_changes_nothing()
+    public void A_cut_of_heartbeats_changes_nothing()
     {
         using DirectorHa ha = new(wires: 2);
         const string More = """ "addressInterface": "lan0", "heartbeatInterfaces": [ "hb1" ] """;
         ha.Configure([DirectorHa.Group("a", 51, 200, S1Lab.Vip, More, "hb0")], [DirectorHa.Group("a", 51, 100, S1Lab.Vip, More, "hb0")], Web);
-        using Capture onLan = new(ha.Lab.Switch, "lan", "ip proto 112", ha.Lab.Folder);
         ha.First.Start();
         DirectorHa.WaitFor(ha.First, "active");
         ha.Second.Start();
@@ -76,11 +76,11 @@ public sealed class UnicastAndHeartbeatTests
         using (Capture claims = ha.Lab.Claims("p-dir2", DirectorHa.SecondMac), ofFirst = ha.Lab.Claims("p-dir", DirectorHa.FirstMac))
         {
             using HttpLoad load = new(ha.Lab.Client, S1Lab.Vip, clients: 2);
-            foreach (string wire in (string[])["h0", "h1"])
+            foreach (string[] cut in (string[][])[["h0"], ["h1"], ["h0", "h1"]])
             {
-                ha.Lab.Switch.Ip($"link set {wire}-0 down");
+                Array.ForEach(cut, wire => ha.Lab.Switch.Ip($"link set {wire}-0 down"));
                 Thread.Sleep(1_500);    // four Master_Down_Intervals
-                ha.Lab.Switch.Ip($"link set {wire}-0 up");
+                Array.ForEach(cut, wire => ha.Lab.Switch.Ip($"link set {wire}-0 up"));
                 Thread.Sleep(500);
             }
 
@@ -90,18 +90,8 @@ public sealed class UnicastAndHeartbeatTests
         }
 
         Assert.True(ha.IsAt(S1Lab.Vip, DirectorHa.FirstMac));
-
         Assert.Equal((1L, 0L), (DirectorHa.View(ha.First, "a").Counters["activeTransitions"], DirectorHa.View(ha.Second, "a").Counters["activeTransitions"]));
         Assert.Equal("active", DirectorHa.View(ha.First, "a").State);
-
-        // Both cut: two are active, as documented; when one wire is back, one is.
-        ha.Lab.Switch.Ip("link set h0-0 down");
-        ha.Lab.Switch.Ip("link set h1-0 down");
-        DirectorHa.WaitFor(ha.Second, "active");
-        ha.Lab.Switch.Ip("link set h1-0 up");
-        DirectorHa.WaitFor(ha.Second, "backup");
-        Assert.Equal("active", DirectorHa.View(ha.First, "a").State);
-        Assert.Empty(onLan.Stop());
     }
 
     [Fact]

@@ -75,6 +75,12 @@ public sealed record VrrpGroupSettings
     /// <summary>Interface on which the VIPs are announced and answered for; null = announced on <see cref="Interface"/>, answered for on all.</summary>
     public string? AddressInterface { get; set; }
 
+    /// <summary>
+    /// Whether <see cref="AddressInterface"/> is a heartbeat, too, so that a cut of the others does not make two directors active. Not with
+    /// <see cref="Peers"/>. False: for a network where the VRID is another router's.
+    /// </summary>
+    public bool HeartbeatOnAddressInterface { get; set; } = true;
+
     /// <summary>Version 2: takes over the active director's interval instead of refusing another one. Version 3 always does.</summary>
     public bool LearnInterval { get; set; }
 

@@ -27,6 +27,11 @@ internal sealed record VrrpWires(IReadOnlyList<int> Heartbeats, int Home, IReadO
         }
 
         int home = s.AddressInterface == null ? heartbeats[0] : Speaking(s.AddressInterface, dataplane, interfaces, $"{at}/addressInterface");
+        if (s.HeartbeatOnAddressInterface && s.Peers.Count == 0 && !heartbeats.Contains(home))
+        {
+            heartbeats.Add(home);
+        }
+
         Demand(s.PeerMinTtl is >= 1 and <= VrrpLimits.Ttl, $"{at}/peerMinTtl", $"{s.PeerMinTtl} is out of range; allowed are 1 to {VrrpLimits.Ttl}.");
         Demand(s.PeerMinTtl == VrrpLimits.Ttl || s.Peers.Count > 0, $"{at}/peerMinTtl", "Only for unicast peers; multicast always has 255 (RFC 9568 section 5.1.1.3).");
         InterfaceModel own = interfaces[heartbeats[0]];
