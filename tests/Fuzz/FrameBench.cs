@@ -34,7 +34,11 @@ public sealed unsafe class FrameBench : IDisposable
         Director.NowMs = _rig.State->NowMs += passedMs;
         bool whole = passedMs % 512 == 0;
         _rig.State->SweepMs -= whole ? FlowSweep.RoundMs : 0; // all of the table is owed
-        FlowSweep.Run(_rig.State);
+        do
+        {
+            FlowSweep.Run(_rig.State);
+        }
+        while (whole && FlowSweep.IsOwed(_rig.State));
         Director.Sweep(whole);
         Director.Owns = owns;
         _rig.Leases[FuzzNetwork.Group] = owns ? ulong.MaxValue : 0;

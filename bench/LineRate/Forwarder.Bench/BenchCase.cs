@@ -32,8 +32,11 @@ public sealed record BenchCase(BenchMethod Method, int Flows, string Order)
     /// <summary>DPDK's memory in MiB: what the dataplane asks for.</summary>
     public int MemoryMiB => MbufPlan.MemoryMiB(MeasuredProgram.Mbufs, 2_176, 1, TableFlows, SourcesRoom) + 64;
 
-    /// <summary>Flows that the table must have taken in: all, but the few that find both of their buckets full, or that Zipf's law never draws.</summary>
-    public long FlowsCreatedMin => Order == "zipf" ? 1 : (long)((IsNew ? Flows - UnsentMax : Flows) * 0.99);
+    /// <summary>Part of the flows for which there must be room: with as many as are promised, 2.6 % of these find both of their buckets full.</summary>
+    private const double RoomMin = 0.97;
+
+    /// <summary>Flows that the table must have taken in; not those that Zipf's law never draws.</summary>
+    public long FlowsCreatedMin => Order == "zipf" ? 1 : (long)((IsNew ? Flows - UnsentMax : Flows) * RoomMin);
 
     /// <summary>Programs that can do it: testpmd is compared with direct routing.</summary>
     public IReadOnlyList<MeasuredProgram> Of(IReadOnlyList<MeasuredProgram> programs) =>

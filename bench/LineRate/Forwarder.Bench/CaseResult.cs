@@ -57,10 +57,15 @@ public sealed class CaseResult(BenchCase @case, IReadOnlyList<MeasuredProgram> p
     /// <summary>The generator's own cycles per packet under a program, over all slices: what a disturbed program shows in.</summary>
     public double GeneratorCycles(MeasuredProgram program) => Statistics.Median(_rounds.SelectMany(r => r[program].Slices).Select(s => s.OwnCycles));
 
-    /// <summary>Whether the dataplane and the reference sent each flow to the same server; null if one of them was not run.</summary>
-    public bool? SameServers => programs.Contains(MeasuredProgram.Forwarder) && programs.Contains(MeasuredProgram.Reference) && @case.Order != "zipf"
+    /// <summary>
+    /// Whether the dataplane and the reference sent each flow to the same server; null if one of them was not run, or if NAT dropped
+    /// flows that found no room: which ones those are hangs on the packet that was the first.
+    /// </summary>
+    public bool? SameServers => AllFlowsPass && programs.Contains(MeasuredProgram.Forwarder) && programs.Contains(MeasuredProgram.Reference) && @case.Order != "zipf"
         ? _rounds.TrueForAll(r => r[MeasuredProgram.Forwarder].Digest == r[MeasuredProgram.Reference].Digest)
         : null;
+
+    private bool AllFlowsPass => @case.Ways == 1 || _rounds.TrueForAll(r => r.All(p => !p.Key.IsDirector || p.Value.FlowsCreated == @case.Flows));
 
     /// <summary>The generator's cycles per packet that are too many: something disturbed it.</summary>
     private double OwnLimit(MeasuredProgram program) =>

@@ -190,7 +190,7 @@ static void run_once(void)
     }
     if (++w.turns_since_clock >= CLOCK_TURNS || w.idle_turns != 0) {
         read_clock();
-        if (w.engine.now_ms != w.engine.sweep_ms) {
+        if (w.engine.now_ms != w.engine.sweep_ms || (w.engine.sweep_owed | w.engine.sweep_owed6) != 0) {
             flow_sweep(&w.engine);
         }
     }

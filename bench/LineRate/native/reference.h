@@ -132,7 +132,7 @@ struct engine {
     struct service_counters *service_counters;
     uint32_t *other_connections;
     uint32_t worker_index, uses_hand_over;
-    uint32_t now_ms, sweep_bucket, sweep_bucket6, sweep_ms;
+    uint32_t now_ms, sweep_bucket, sweep_bucket6, sweep_owed, sweep_owed6, sweep_ms;
     uint16_t tunnel_id;
     uint32_t timeout_ms[TIMEOUTS];
     uint8_t next_state[DIRECTIONS * STATE_TABLE];

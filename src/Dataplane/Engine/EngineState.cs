@@ -44,8 +44,8 @@ public unsafe struct EngineState
     public uint NowMs;
     /// <summary>Identification of the last outer IPv4 header that was made.</summary>
     public ushort TunnelId;
-    /// <summary>Where the sweep goes on, and when it was last paid.</summary>
-    public uint SweepBucket4, SweepBucket6, SweepMs;
+    /// <summary>Where the sweep goes on, the buckets that it still owes, and the time up to which they are reckoned.</summary>
+    public uint SweepBucket4, SweepBucket6, SweepOwed4, SweepOwed6, SweepMs;
     /// <summary>Removal that <see cref="FlowRemovals"/> is at, and the entry where it goes on.</summary>
     public ulong RemovalSequence;
     public uint RemovalAt;

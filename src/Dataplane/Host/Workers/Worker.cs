@@ -95,7 +95,7 @@ public static unsafe class Worker
         if (++w->TurnsSinceClock >= ClockEveryTurns || w->IdleTurns != 0)
         {
             ReadClock(w);
-            if (w->Engine.NowMs != w->Engine.SweepMs)
+            if (FlowSweep.IsOwed(&w->Engine))
             {
                 FlowSweep.Run(&w->Engine);
             }
