@@ -25,6 +25,12 @@ public sealed class RealServerHost
     /// <summary>Its namespace; the port to the switch is e0.</summary>
     public Netns Netns { get; }
 
+    /// <summary>Port where nginx wants the PROXY protocol's header.</summary>
+    public const int ProxyPort = 82;
+
+    /// <summary>What nginx has read in such headers, a line for each request: client and its port, VIP and its port.</summary>
+    public string ProxyLog => Path.Combine(_folder, $"{Name}.proxied");
+
     internal void StartNginx()
     {
         string path = Path.Combine(_folder, $"{Name}.conf");
@@ -37,6 +43,8 @@ public sealed class RealServerHost
             http {
               access_log off;
               keepalive_requests 1000000;
+              log_format proxied "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_addr $proxy_protocol_server_port";
+              server { listen {{ProxyPort}} proxy_protocol; listen [::]:{{ProxyPort}} proxy_protocol; access_log {{ProxyLog}} proxied; location / { return 200 "{{Name}}\n"; } }
               server { listen 80; listen [::]:80; default_type text/plain; location / { return 200 "{{Name}}\n"; } location /echo/ { return 200 "$uri"; } location = /client { return 200 "$remote_addr"; } }
             }
             """);

@@ -15,6 +15,9 @@ public sealed record ServiceChange
     /// <summary>Name of a pool of source addresses.</summary>
     public string? SourcePool { get; set; }
 
+    /// <summary>"none" or "proxyV2".</summary>
+    public string? ClientAddress { get; set; }
+
     /// <summary>Time-outs of its flows.</summary>
     public ServiceTimeouts? Timeouts { get; set; }
 

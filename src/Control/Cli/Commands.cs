@@ -84,6 +84,7 @@ public static class Commands
         Option<int?> size = new("--maglev-table-size") { Description = "A prime from 251 to 655373" };
         Option<int?> most = new("--connections-max") { Description = "Connections at which it takes no new ones; 0 = no limit" };
         Option<string?> pool = new("--source-pool") { Description = "Source pool of its FullNAT servers" };
+        Option<string?> address = new("--client-address") { Description = "How FullNAT servers learn the addresses of clients: none or proxyV2 (PROXY protocol)" };
         Option<bool?> sloppy = new("--sloppy-tcp") { Description = "true: any TCP packet opens a flow; false: a SYN alone" };
         Option<bool?> sloppySctp = new("--sloppy-sctp") { Description = "true: any SCTP packet opens a flow; false: an INIT alone" };
         Option<bool?> noDestination = new("--expire-no-destination") { Description = "true: flows of a removed real server end; false: they are kept until their time-out" };
@@ -93,8 +94,8 @@ public static class Commands
         Command service = new("service", "Virtual services");
         service.Add(Show("list", "All virtual services", "v1/services", ServiceList));
         service.Add(Action("show", "One virtual service", (api, p) => Console.WriteLine(api.GetText(ServicePath(p.GetValue(id)!))), id));
-        service.Add(Action("add", "Add a virtual service", (api, p) => Change(api, p, HttpMethod.Post, "v1/services", ApiClient.Json(NewService(p.GetValue(id)!, p.GetValue(scheduler)!, p.GetValue(size), p.GetValue(most), p.GetValue(pool), Flows(p), Timeouts(p.GetValue(timeouts))), ApiJson.Default.VirtualService)), id, scheduler, size, most, pool, sloppy, sloppySctp, noDestination, quiescent, reject, timeouts));
-        service.Add(Action("edit", "Change a virtual service", (api, p) => Change(api, p, HttpMethod.Patch, ServicePath(p.GetValue(id)!), ApiClient.Json(new ServiceChange { Scheduler = p.GetValue(newScheduler), MaglevTableSize = p.GetValue(size), ConnectionsMax = p.GetValue(most), SourcePool = p.GetValue(pool), Flows = Flows(p), Timeouts = Timeouts(p.GetValue(timeouts)) }, ApiJson.Default.ServiceChange)), id, newScheduler, size, most, pool, sloppy, sloppySctp, noDestination, quiescent, reject, timeouts));
+        service.Add(Action("add", "Add a virtual service", (api, p) => Change(api, p, HttpMethod.Post, "v1/services", ApiClient.Json(NewService(p.GetValue(id)!, p.GetValue(scheduler)!, p.GetValue(size), p.GetValue(most), p.GetValue(pool), Flows(p), Timeouts(p.GetValue(timeouts))) with { ClientAddress = p.GetValue(address) }, ApiJson.Default.VirtualService)), id, scheduler, size, most, pool, address, sloppy, sloppySctp, noDestination, quiescent, reject, timeouts));
+        service.Add(Action("edit", "Change a virtual service", (api, p) => Change(api, p, HttpMethod.Patch, ServicePath(p.GetValue(id)!), ApiClient.Json(new ServiceChange { Scheduler = p.GetValue(newScheduler), MaglevTableSize = p.GetValue(size), ConnectionsMax = p.GetValue(most), SourcePool = p.GetValue(pool), ClientAddress = p.GetValue(address), Flows = Flows(p), Timeouts = Timeouts(p.GetValue(timeouts)) }, ApiJson.Default.ServiceChange)), id, newScheduler, size, most, pool, address, sloppy, sloppySctp, noDestination, quiescent, reject, timeouts));
         service.Add(Action("delete", "Remove a virtual service", (api, p) => Change(api, p, HttpMethod.Delete, ServicePath(p.GetValue(id)!), null), id));
         return service;
 

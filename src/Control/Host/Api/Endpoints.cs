@@ -64,7 +64,7 @@ public static class Endpoints
         app.MapPatch("/v1/services/{id}", async (string id, HttpRequest request, DirectorState state) =>
         {
             ServiceChange change = await ReadAsync(request, ApiJson.Default.ServiceChange);
-            return Json(await state.ChangeAsync(s => Edits.EditService(s, id, v => v with { Scheduler = change.Scheduler ?? v.Scheduler, MaglevTableSize = change.MaglevTableSize ?? v.MaglevTableSize, ConnectionsMax = change.ConnectionsMax ?? v.ConnectionsMax, SourcePool = change.SourcePool ?? v.SourcePool, Flows = change.Flows?.Over(v.Flows) ?? v.Flows, Timeouts = change.Timeouts?.Over(v.Timeouts) ?? v.Timeouts })));
+            return Json(await state.ChangeAsync(s => Edits.EditService(s, id, v => v with { Scheduler = change.Scheduler ?? v.Scheduler, MaglevTableSize = change.MaglevTableSize ?? v.MaglevTableSize, ConnectionsMax = change.ConnectionsMax ?? v.ConnectionsMax, SourcePool = change.SourcePool ?? v.SourcePool, ClientAddress = change.ClientAddress ?? v.ClientAddress, Flows = change.Flows?.Over(v.Flows) ?? v.Flows, Timeouts = change.Timeouts?.Over(v.Timeouts) ?? v.Timeouts })));
         }).Named("changeService", "Changes a virtual service; its real servers stay").Takes<ServiceChange>().Changes().Refuses(StatusCodes.Status404NotFound);
         app.MapDelete("/v1/services/{id}", async (string id, DirectorState state) => Json(await state.ChangeAsync(s => Edits.RemoveService(s, id))))
             .Named("removeService", "Removes a virtual service").Changes().Refuses(StatusCodes.Status404NotFound);

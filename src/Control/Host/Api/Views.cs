@@ -164,7 +164,7 @@ public sealed class Views(DirectorState state, SnapshotCompiler compiler, Datapl
         return new ServiceView
         {
             Id = service.Key.ToString(), Protocol = Protocols.NameOf(service.Key.Protocol), Address = service.Key.Address.ToString(), Port = service.Key.Port,
-            Scheduler = service.Scheduler == Scheduler.Wlc ? "wlc" : "mh", MaglevTableSize = service.MaglevTableSize, ConnectionsMax = service.ConnectionsMax, OpenConnections = connections, Refused = refused, SourcePool = service.SourcePool, Flows = service.Flows, Timeouts = service.Timeouts, Servers = servers,
+            Scheduler = service.Scheduler == Scheduler.Wlc ? "wlc" : "mh", MaglevTableSize = service.MaglevTableSize, ConnectionsMax = service.ConnectionsMax, OpenConnections = connections, Refused = refused, SourcePool = service.SourcePool, ClientAddress = ClientAddresses.NameOf(service.ClientAddress), Flows = service.Flows, Timeouts = service.Timeouts, Servers = servers,
             Traffic = new TrafficView
             {
                 Connections = servers.Sum(s => s.Traffic.Connections), Packets = servers.Sum(s => s.Traffic.Packets), Bytes = servers.Sum(s => s.Traffic.Bytes),

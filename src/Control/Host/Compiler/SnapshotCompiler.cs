@@ -311,7 +311,7 @@ public sealed class SnapshotCompiler
         ServiceEntry entry = new()
         {
             Valid = 1, Scheduler = service.Scheduler, Protocol = service.Key.Protocol, IpVersion = (byte)(service.Key.Address.AddressFamily == AddressFamily.InterNetwork ? 4 : 6), Port = port, VipHigh = high, VipLow = low,
-            MembersCount = (uint)slots.Length, ConnectionsMax = (uint)service.ConnectionsMax, HashSalt = (uint)Hashes.Mix64(Hashes.Fold(high, low, ServiceKey6Entry.PortAndProtocol(port, service.Key.Protocol))),
+            MembersCount = (uint)slots.Length, ClientAddress = service.ClientAddress, ConnectionsMax = (uint)service.ConnectionsMax, HashSalt = (uint)Hashes.Mix64(Hashes.Fold(high, low, ServiceKey6Entry.PortAndProtocol(port, service.Key.Protocol))),
         };
         return new CompiledService(
             slot,

@@ -107,7 +107,8 @@ public static class ModelBuilder
             servers.Add(server);
         }
 
-        return new ServiceModel(new ServiceKey(protocol, vip, service.Port), SchedulerOf(service.Scheduler, $"{at}/scheduler"), size, servers, service.SourcePool) { ConnectionsMax = service.ConnectionsMax ?? 0, Flows = service.Flows, Timeouts = service.Timeouts };
+        ClientAddressMode clientAddress = ClientAddresses.Of(service.ClientAddress, protocol, servers, at);
+        return new ServiceModel(new ServiceKey(protocol, vip, service.Port), SchedulerOf(service.Scheduler, $"{at}/scheduler"), size, servers, service.SourcePool) { ConnectionsMax = service.ConnectionsMax ?? 0, ClientAddress = clientAddress, Flows = service.Flows, Timeouts = service.Timeouts };
     }
 
     /// <summary>Scheduler by its name in the API.</summary>

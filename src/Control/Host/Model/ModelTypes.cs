@@ -85,6 +85,9 @@ public sealed record ServiceModel(ServiceKey Key, Scheduler Scheduler, int Magle
     /// <summary>Connections at which it takes no new ones; 0 = no limit.</summary>
     public int ConnectionsMax { get; init; }
 
+    /// <summary>How its servers learn the addresses of clients.</summary>
+    public ClientAddressMode ClientAddress { get; init; }
+
     /// <summary>Whether it needs a pool.</summary>
     public bool UsesSourcePool => SourceExample != null;
 

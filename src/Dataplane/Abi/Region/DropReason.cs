@@ -102,4 +102,6 @@ public enum DropReason : byte
     ServersFull = 46,
     /// <summary>Of an IPv6 client's flow to an IPv4 server (NAT64), and nothing that the other family can say: headers behind an IPv6 fragment header, a fragmented datagram without checksum, an ICMP error without counterpart.</summary>
     NoTranslation = 47,
+    /// <summary>First fragment of a packet that would have to carry the client's address (clientAddress), for which a fragment has no room.</summary>
+    FragmentClientAddress = 48,
 }

@@ -8,6 +8,8 @@ public struct ServiceEntry
 {
     /// <summary>Size in bytes: a cache line.</summary>
     public const int SizeBytes = 64;
+    /// <summary><see cref="Protocol"/>: TCP.</summary>
+    public const byte Tcp = 6;
     /// <summary>First entry in <see cref="SectionId.Maglev"/>.</summary>
     public uint MaglevFirst;
     /// <summary>Entries of the Maglev table (a prime), or 0 when no member has a weight above 0.</summary>
@@ -36,8 +38,8 @@ public struct ServiceEntry
     public ServiceFlags Flags;
     /// <summary>Set of time-outs in <see cref="SectionId.Timeouts"/>.</summary>
     public byte Timeouts;
-    /// <summary>Padding.</summary>
-    public byte Reserved2;
+    /// <summary>How its FullNAT servers learn clients' addresses.</summary>
+    public ClientAddressMode ClientAddress;
     /// <summary>Source addresses of its FullNAT servers: first entry in <see cref="SectionId.PoolMembers"/>, and how many.</summary>
     public uint PoolFirst, PoolCount;
     /// <summary>VIP; an IPv4 address is in the low four bytes of <see cref="VipHigh"/> as they lie in memory.</summary>

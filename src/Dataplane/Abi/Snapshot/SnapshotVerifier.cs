@@ -166,6 +166,10 @@ public static unsafe class SnapshotVerifier
         return empty4 && empty6 && emptyKey4 && emptyKey6 ? SnapshotFault.None : SnapshotFault.HashTable;
     }
 
+    /// <summary>The PROXY protocol is for TCP alone.</summary>
+    private static bool IsClientAddress(in ServiceEntry service) =>
+        service.ClientAddress == ClientAddressMode.None || (service.ClientAddress == ClientAddressMode.ProxyV2 && service.Protocol == ServiceEntry.Tcp);
+
     private static bool IsGroup(ushort group, uint groupsEnd) => group == 0 || group < groupsEnd;
 
     private static bool IsHashTable(in SnapshotView view, SectionId id)
@@ -247,7 +251,7 @@ public static unsafe class SnapshotVerifier
                 continue;
             }
 
-            if (service.Valid != 1 || service.IpVersion is not (4 or 6) || service.Scheduler > Scheduler.Wlc || service.Flags > ServiceFlags.All || service.ConnectionsMax > Limits.ConnectionsMax || service.MembersCount > Limits.ServersPerServiceMax
+            if (service.Valid != 1 || service.IpVersion is not (4 or 6) || service.Scheduler > Scheduler.Wlc || service.Flags > ServiceFlags.All || service.ConnectionsMax > Limits.ConnectionsMax || !IsClientAddress(service) || service.MembersCount > Limits.ServersPerServiceMax
                 || (ulong)service.MembersFirst + service.MembersCount > memberCount || (ulong)service.MaglevFirst + service.MaglevSize > maglevCount)
             {
                 return SnapshotFault.Service;

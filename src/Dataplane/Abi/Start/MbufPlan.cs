@@ -43,9 +43,9 @@ public readonly record struct MbufPlan(int RxDescriptors, int TxDescriptors, int
     /// <summary>DPDK's memory in MiB for these mbufs and flow tables and local ports: with the pools' and the heap's own overhead.</summary>
     public static int MemoryMiB(int mbufs, int mbufDataBytes, int workers, int flowsPerWorker, int sourceAddresses = 0)
     {
-        // 128 bytes of header and 64 of mempool object beside the data; flow tables: 32 and 64 bytes per flow, powers of two.
+        // 128 bytes of header and 64 of mempool object beside the data; flow tables: 32 and 64 bytes per flow, 24 for the end of each, powers of two.
         long pool = (long)mbufs * (mbufDataBytes + 128 + 64 + 128);
-        long flows = (long)workers * System.Numerics.BitOperations.RoundUpToPowerOf2((uint)flowsPerWorker) * (32 + 64 + 16);
+        long flows = (long)workers * System.Numerics.BitOperations.RoundUpToPowerOf2((uint)flowsPerWorker) * (32 + 64 + 48);
         long ports = (long)sourceAddresses * 2 * ((1 << 16) + (2 * workers)) * 6;
         return (int)(((pool + flows + ports) * 5 / 4 / (1 << 20)) + 48);
     }

@@ -29,7 +29,7 @@ public static class Wire
     /// <summary>IPv4 don't-fragment flag, as loaded.</summary>
     public const ushort Ipv4DontFragment = 0x0040;
     /// <summary>TCP flags (RFC 9293 section 3.1).</summary>
-    public const byte Fin = 0x01, Syn = 0x02, Rst = 0x04, Ack = 0x10;
+    public const byte Fin = 0x01, Syn = 0x02, Rst = 0x04, Ack = 0x10, Urg = 0x20;
     /// <summary>IPv6 extension headers that are followed: hop-by-hop, routing, fragment, destination options (RFC 8200 section 4).</summary>
     public const byte HopByHop = 0, Routing = 43, Fragment = 44, DestinationOptions = 60;
     /// <summary>Extension headers followed before a packet is called malformed.</summary>

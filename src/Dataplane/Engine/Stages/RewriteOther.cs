@@ -90,7 +90,7 @@ internal static unsafe class RewriteOther
         ServiceEntry* service = state->View.Services + server->Service;
         return server->Method == ForwardingMethod.Nat
             ? ByNat(burst, i, target, service, toClient, error, ipBytes)
-            : ByFullNat(state, burst, i, target, service, toClient, error, ipBytes);
+            : ByFullNat(state, burst, i, server, target, service, toClient, error, ipBytes);
     }
 
     /// <summary>An SCTP packet: when its ports have changed, its CRC32c follows them.</summary>
@@ -137,32 +137,37 @@ internal static unsafe class RewriteOther
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool ByFullNat(EngineState* state, Burst* burst, int i, TargetEntry* target, ServiceEntry* service, bool toClient, bool error, uint ipBytes)
+    private static bool ByFullNat(EngineState* state, Burst* burst, int i, ServerEntry* server, TargetEntry* target, ServiceEntry* service, bool toClient, bool error, uint ipBytes)
     {
         ulong* flow = (ulong*)burst->Flow[i];
-        bool isNat64 = target->IpVersion != service->IpVersion;
+        int version = service->IpVersion;
+        bool isNat64 = target->IpVersion != version;
+        LocalEnd* end = LocalPorts.EndOf(state, flow, version);
         if (toClient && !error && !isNat64)
         {
+            if (end->Address != ClientAddressState.None)
+            {
+                ProxyTcp.ToClient(burst, i, server, service, end);
+            }
+
             FullNat.ToClient(burst, i, target, service, flow);
             return true;
         }
 
-        int version = service->IpVersion;
-        uint word = LocalPorts.Find(state, flow, version);
-        if (word == 0 && !error && !toClient)
-        {
-            word = LocalPorts.Take(state, flow, version, service, burst->Hash[i]);
-        }
-
-        if (word == 0)
+        if (!LocalPorts.Has(state, end) && (error || toClient || !LocalPorts.TryTake(state, flow, version, service, burst->Hash[i])))
         {
             burst->Drop(i, DropReason.NoLocalPort);
             return false;
         }
 
+        if (((byte)end->Address | (byte)service->ClientAddress) != 0 && !error && !TellAddress(burst, i, server, service, end, toClient, ref ipBytes))
+        {
+            return false;
+        }
+
         if (isNat64)
         {
-            DropReason fault = Nat64.Translate(state, burst, i, target, service, flow, word, ipBytes);
+            DropReason fault = Nat64.Translate(state, burst, i, target, service, flow, end, ipBytes);
             if (fault != DropReason.None)
             {
                 burst->Drop(i, fault);
@@ -173,10 +178,23 @@ internal static unsafe class RewriteOther
 
         if (error)
         {
-            return FullNat.Error(state, burst, i, target, service, flow, word, ipBytes) || Bad(burst, i);
+            return FullNat.Error(state, burst, i, target, service, flow, end, ipBytes) || Bad(burst, i);
         }
 
-        FullNat.ToServer(state, burst, i, target, service, word);
+        FullNat.ToServer(state, burst, i, target, service, end);
+        return true;
+    }
+
+    /// <summary>What the client's address changes in a packet. False if it has been dropped or refused.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool TellAddress(Burst* burst, int i, ServerEntry* server, ServiceEntry* service, LocalEnd* end, bool toClient, ref uint ipBytes)
+    {
+        if (!toClient)
+        {
+            return ProxyTcp.TryToServer(burst, i, server, service, end, ref ipBytes);
+        }
+
+        ProxyTcp.ToClient(burst, i, server, service, end);
         return true;
     }
 

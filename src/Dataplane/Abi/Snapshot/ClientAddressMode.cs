@@ -1,0 +1,10 @@
+namespace Forwarder.Abi;
+
+/// <summary>How servers behind FullNAT learn the address of a client.</summary>
+public enum ClientAddressMode : byte
+{
+    /// <summary>Not at all.</summary>
+    None = 0,
+    /// <summary>By a header of the PROXY protocol, version 2, before the client's first byte.</summary>
+    ProxyV2 = 1,
+}
