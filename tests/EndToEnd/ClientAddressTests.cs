@@ -6,7 +6,7 @@ namespace Forwarder.EndToEnd.Tests;
 public sealed class ClientAddressTests : IDisposable
 {
     private const string Source = "172.16.58.200", Source6 = "fd16::200", Client6 = "fd16::1", Nat64Vip = "fd16::164";
-    private const int Port = 8080, ServerPort = 8081, TransferBytes = 20_000_000, LossyBytes = 100_000, LossyConnections = 4;
+    private const int Port = 8080, ServerPort = 8081, TransferBytes = 20_000_000, LossyBytes = 100_000, LossyConnections = 4, DatagramBytesMax = 1_500 - 48 - 64;
     private readonly S1Lab _lab = new();
 
     public ClientAddressTests()
@@ -46,6 +46,17 @@ public sealed class ClientAddressTests : IDisposable
 
     /// <summary>A tenth of all TCP packets is lost, each way: of handshakes, headers and what acknowledges them, too.</summary>
     [Fact]
+    public void Each_datagram_has_the_header()
+    {
+        using ProxiedServer server = new(_lab.RealServers[0].Netns, ServerPort);
+        foreach ((string vip, bool serverV6) in (ReadOnlySpan<(string, bool)>)[(S1Lab.Vip, false), (S1Lab.VipV6, true), (Nat64Vip, false)])
+        {
+            Service(vip, serverV6, Port, ServerPort, "udp");
+            Assert.All((int[])[0, 1, 100, 1_001, DatagramBytesMax], b => Assert.Equal("", ProxiedServer.Ask(_lab.Client, vip, Port, b)));
+        }
+    }
+
+    [Fact]
     public void What_is_lost_comes_again()
     {
         string[] vips = [S1Lab.Vip, Nat64Vip];
@@ -65,9 +76,9 @@ public sealed class ClientAddressTests : IDisposable
     }
 
     /// <summary>A service with one real server; returns the VIP as URLs have it.</summary>
-    private string Service(string vip, bool serverV6, int port, int serverPort)
+    private string Service(string vip, bool serverV6, int port, int serverPort, string protocol = "tcp")
     {
-        string shown = vip.Contains(':', StringComparison.Ordinal) ? $"[{vip}]" : vip, id = $"tcp:{shown}:{port}";
+        string shown = vip.Contains(':', StringComparison.Ordinal) ? $"[{vip}]" : vip, id = $"{protocol}:{shown}:{port}";
         string server = serverV6 ? $"[{_lab.RealServers[0].AddressV6}]" : _lab.RealServers[0].Address;
         foreach (string line in (string[])[$"service add {id} --client-address proxyV2", $"server add {id} {server}:{serverPort} --method fullnat"])
         {

@@ -8,20 +8,44 @@ namespace Forwarder.Lab;
 
 /// <summary>
 /// A server that wants the PROXY protocol's header first and then speaks first: it greets the client by the address that the header
-/// names. After that it takes bytes, answers with their SHA-256 and sends them back. A thread in the real server's namespace.
+/// names. After that it takes bytes, answers with their SHA-256 and sends them back. A datagram with a header is answered by such a greeting and what it holds. Threads in the real server's namespace.
 /// </summary>
 public sealed class ProxiedServer : IDisposable
 {
-    private const int FixedBytes = 16, PollUs = 200_000, TimeoutMs = 60_000, GreetingBytes = 64, SeedFactor = 7_919;
-    private readonly Thread _thread;
+    private const int FixedBytes = 16, PollUs = 200_000, TimeoutMs = 60_000, GreetingBytes = 64, SeedFactor = 7_919, DatagramTimeoutMs = 3_000;
+    private readonly Thread[] _threads;
     private volatile bool _stop;
 
     /// <summary>Starts it on all addresses of a namespace.</summary>
     public ProxiedServer(Netns netns, int port)
     {
-        using ManualResetEventSlim ready = new();
-        _thread = netns.StartThread(() => Run(port, ready));
+        using CountdownEvent ready = new(2);
+        _threads = [netns.StartThread(() => Run(port, ready)), netns.StartThread(() => Datagrams(port, ready))];
         ready.Wait();
+    }
+
+    /// <summary>From a namespace: sends a datagram. Returns what was wrong with the answer, or nothing.</summary>
+    public static string Ask(Netns client, string address, int port, int bytes)
+    {
+        string wrong = "";
+        client.StartThread(() =>
+        {
+            using Socket socket = new(IPAddress.Parse(address).AddressFamily, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = DatagramTimeoutMs };
+            byte[] sent = RandomNumberGenerator.GetBytes(bytes), back = new byte[ushort.MaxValue];
+            socket.Connect(IPAddress.Parse(address), port);
+            byte[] expected = [.. Greeting((IPEndPoint)socket.LocalEndPoint!, (IPEndPoint)socket.RemoteEndPoint!), .. sent];
+            try
+            {
+                _ = socket.Send(sent);
+                int got = socket.Receive(back);
+                wrong = back.AsSpan(0, got).SequenceEqual(expected) ? "" : $"{bytes} bytes: the answer is {Encoding.ASCII.GetString(back.AsSpan(0, Math.Min(got, GreetingBytes)))}, {got} bytes";
+            }
+            catch (SocketException e)
+            {
+                wrong = $"{bytes} bytes: {e.SocketErrorCode}";
+            }
+        }).Join();
+        return wrong;
     }
 
     /// <summary>From a namespace: waits for the greeting without a word, then sends and receives this many bytes. Returns what was wrong, or nothing.</summary>
@@ -46,7 +70,7 @@ public sealed class ProxiedServer : IDisposable
     public void Dispose()
     {
         _stop = true;
-        _thread.Join();
+        Array.ForEach(_threads, t => t.Join());
     }
 
     private static string Exchange(IPEndPoint server, int bytes, int seed)
@@ -74,12 +98,12 @@ public sealed class ProxiedServer : IDisposable
         return hash.AsSpan().SequenceEqual(SHA256.HashData(data)) && back.AsSpan().SequenceEqual(data) ? "" : "what arrived differs";
     }
 
-    private void Run(int port, ManualResetEventSlim ready)
+    private void Run(int port, CountdownEvent ready)
     {
         using Socket listener = new(AddressFamily.InterNetworkV6, SocketType.Stream, ProtocolType.Tcp) { DualMode = true };
         listener.Bind(new IPEndPoint(IPAddress.IPv6Any, port));
         listener.Listen();
-        ready.Set();
+        ready.Signal();
         while (!_stop)
         {
             if (listener.Poll(PollUs, SelectMode.SelectRead))
@@ -102,7 +126,7 @@ public sealed class ProxiedServer : IDisposable
     private static void Serve(NetworkStream stream)
     {
         (IPEndPoint client, IPEndPoint vip) = ReadHeader(stream);
-        stream.Write(Encoding.ASCII.GetBytes($"{client} to {vip}".PadRight(GreetingBytes)));
+        stream.Write(Greeting(client, vip));
         byte[] size = new byte[sizeof(int)];
         stream.ReadExactly(size);
         byte[] data = new byte[BitConverter.ToInt32(size)];
@@ -111,7 +135,27 @@ public sealed class ProxiedServer : IDisposable
         stream.Write(data);
     }
 
-    private static (IPEndPoint Client, IPEndPoint Vip) ReadHeader(NetworkStream stream)
+    private static byte[] Greeting(IPEndPoint client, IPEndPoint vip) => Encoding.ASCII.GetBytes($"{client} to {vip}".PadRight(GreetingBytes));
+
+    private void Datagrams(int port, CountdownEvent ready)
+    {
+        using Socket socket = new(AddressFamily.InterNetworkV6, SocketType.Dgram, ProtocolType.Udp) { DualMode = true };
+        socket.Bind(new IPEndPoint(IPAddress.IPv6Any, port));
+        ready.Signal();
+        byte[] data = new byte[ushort.MaxValue];
+        while (!_stop)
+        {
+            if (socket.Poll(PollUs, SelectMode.SelectRead))
+            {
+                EndPoint from = new IPEndPoint(IPAddress.IPv6Any, 0);
+                using MemoryStream datagram = new(data, 0, socket.ReceiveFrom(data, ref from));
+                (IPEndPoint client, IPEndPoint vip) = ReadHeader(datagram);
+                _ = socket.SendTo([.. Greeting(client, vip), .. data.AsSpan((int)datagram.Position, (int)(datagram.Length - datagram.Position))], from);
+            }
+        }
+    }
+
+    private static (IPEndPoint Client, IPEndPoint Vip) ReadHeader(Stream stream)
     {
         byte[] start = new byte[FixedBytes];
         stream.ReadExactly(start);

@@ -12,7 +12,7 @@ internal sealed unsafe class ProxyBed : IDisposable
     private const ulong OwnMac = 0x010000000002, RouterMac = 0x0C0000000002, ServerMac = 0x070000000002;
     private readonly EngineRig _rig = new(1024, OwnMac, OwnMac + (1UL << 40));
 
-    public ProxyBed(bool clientV6, bool serverV6)
+    public ProxyBed(bool clientV6, bool serverV6, byte protocol = Wire.Tcp)
     {
         Client = new IPEndPoint(IPAddress.Parse(clientV6 ? "2001:db8::9" : "192.0.2.9"), 40_000);
         Vip = new IPEndPoint(IPAddress.Parse(clientV6 ? "fd16::100" : "172.16.58.1"), 80);
@@ -21,7 +21,7 @@ internal sealed unsafe class ProxyBed : IDisposable
         ContentBuilder content = new();
         ushort lan = content.Interface(0, 0, "10.1.0.1", ServerMtuBytes);
         content.Interface(1, 0, "192.0.2.1", 1_500);
-        content.Service(Vip.Address.ToString(), Vip.Port, Wire.Tcp, Scheduler.Maglev, 251, (lan, Server.Address.ToString(), 1));
+        content.Service(Vip.Address.ToString(), Vip.Port, protocol, Scheduler.Maglev, 251, (lan, Server.Address.ToString(), 1));
         content.FullNat(1, Server.Port, Source.ToString());
         Content = content.Content;
         Set(ClientAddressMode.ProxyV2);

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Forwarder.Abi;
 
 namespace Forwarder.Control;
@@ -5,11 +7,14 @@ namespace Forwarder.Control;
 /// <summary>How servers learn the addresses of clients: the names that the API has for it, and what each needs.</summary>
 internal static class ClientAddresses
 {
+    /// <summary>Bytes of the PROXY protocol's header with IPv6 clients.</summary>
+    private const int Header6Bytes = 52;
+
     private const string None = "none", ProxyV2 = "proxyV2", Allowed = $"{None} and {ProxyV2}";
 
     /// <summary>By its name; null = none.</summary>
     /// <exception cref="ApiException">There is no such way, or not for this protocol or one of these servers.</exception>
-    public static ClientAddressMode Of(string? name, byte protocol, IReadOnlyList<ServerModel> servers, string at)
+    public static ClientAddressMode Of(string? name, byte protocol, IPAddress vip, IReadOnlyList<ServerModel> servers, IReadOnlyList<InterfaceModel> interfaces, string at)
     {
         ClientAddressMode mode = name switch
         {
@@ -17,11 +22,15 @@ internal static class ClientAddresses
             ProxyV2 => ClientAddressMode.ProxyV2,
             _ => throw ApiException.Invalid($"{at}/clientAddress", $"\"{name}\" is not known; allowed are {Allowed}."),
         };
-        ModelBuilder.Demand(mode == ClientAddressMode.None || protocol == Protocols.Tcp, $"{at}/clientAddress", $"{name} is for TCP services alone.");
+        ModelBuilder.Demand(mode == ClientAddressMode.None || protocol != Protocols.Sctp, $"{at}/clientAddress", $"{name} is for TCP and UDP services alone.");
         for (int i = 0; mode != ClientAddressMode.None && i < servers.Count; i++)
         {
             string server = $"Real server {servers[i].Id} has the method {servers[i].MethodName}, and would get no address of a client by {name}";
             ModelBuilder.Demand(servers[i].Method == ForwardingMethod.FullNat, $"{at}/servers/{i}/method", $"{server}; all servers of a service with clientAddress need fullnat.");
+            // IPv6 hosts send packets of 1,280 bytes whatever they are told (RFC 8200 section 5).
+            InterfaceModel egress = interfaces[servers[i].Interface];
+            int least = ModelBuilder.Ipv6MtuMin + Header6Bytes + servers[i].OuterBytes;
+            ModelBuilder.Demand(vip.AddressFamily == AddressFamily.InterNetwork || egress.MtuBytes >= least, $"{at}/clientAddress", $"{name} with IPv6 clients needs an MTU of at least {least} bytes to {servers[i].Address}; interface {egress.Name} has {egress.MtuBytes}.");
         }
 
         return mode;

@@ -14,7 +14,10 @@ public static class ModelBuilder
     /// <summary>Names that stand for network interfaces, and so have the kernel's limit (IFNAMSIZ less its end).</summary>
     private const int NameCharsMax = 15;
 
-    private const int MtuBytesMin = 576, Ipv6MtuMin = 1_280, MtuBytesMax = 9_600, DescriptorsMin = 64, DescriptorsMax = 32_768;
+    /// <summary>What each link passes on (RFC 8200 section 5).</summary>
+    internal const int Ipv6MtuMin = 1_280;
+
+    private const int MtuBytesMin = 576, MtuBytesMax = 9_600, DescriptorsMin = 64, DescriptorsMax = 32_768;
 
     // Own addresses and VIPs share a table, and each virtual service may have a VIP of its own.
     private const int OwnAddressesMax = Limits.LocalAddressesMax - Limits.ServicesMax - VrrpModelBuilder.VipsMax;
@@ -107,7 +110,7 @@ public static class ModelBuilder
             servers.Add(server);
         }
 
-        ClientAddressMode clientAddress = ClientAddresses.Of(service.ClientAddress, protocol, servers, at);
+        ClientAddressMode clientAddress = ClientAddresses.Of(service.ClientAddress, protocol, vip, servers, interfaces, at);
         return new ServiceModel(new ServiceKey(protocol, vip, service.Port), SchedulerOf(service.Scheduler, $"{at}/scheduler"), size, servers, service.SourcePool) { ConnectionsMax = service.ConnectionsMax ?? 0, ClientAddress = clientAddress, Flows = service.Flows, Timeouts = service.Timeouts };
     }
 

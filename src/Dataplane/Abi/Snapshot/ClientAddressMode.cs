@@ -5,6 +5,6 @@ public enum ClientAddressMode : byte
 {
     /// <summary>Not at all.</summary>
     None = 0,
-    /// <summary>By a header of the PROXY protocol, version 2, before the client's first byte.</summary>
+    /// <summary>By a header of the PROXY protocol, version 2, before the client's first byte of TCP, before each datagram of UDP.</summary>
     ProxyV2 = 1,
 }

@@ -8,8 +8,8 @@ public struct ServiceEntry
 {
     /// <summary>Size in bytes: a cache line.</summary>
     public const int SizeBytes = 64;
-    /// <summary><see cref="Protocol"/>: TCP.</summary>
-    public const byte Tcp = 6;
+    /// <summary><see cref="Protocol"/>: TCP, UDP.</summary>
+    public const byte Tcp = 6, Udp = 17;
     /// <summary>First entry in <see cref="SectionId.Maglev"/>.</summary>
     public uint MaglevFirst;
     /// <summary>Entries of the Maglev table (a prime), or 0 when no member has a weight above 0.</summary>

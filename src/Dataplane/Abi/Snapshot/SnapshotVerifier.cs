@@ -166,9 +166,9 @@ public static unsafe class SnapshotVerifier
         return empty4 && empty6 && emptyKey4 && emptyKey6 ? SnapshotFault.None : SnapshotFault.HashTable;
     }
 
-    /// <summary>The PROXY protocol is for TCP alone.</summary>
+    /// <summary>The PROXY protocol is for TCP and UDP.</summary>
     private static bool IsClientAddress(in ServiceEntry service) =>
-        service.ClientAddress == ClientAddressMode.None || (service.ClientAddress == ClientAddressMode.ProxyV2 && service.Protocol == ServiceEntry.Tcp);
+        service.ClientAddress == ClientAddressMode.None || (service.ClientAddress == ClientAddressMode.ProxyV2 && service.Protocol is ServiceEntry.Tcp or ServiceEntry.Udp);
 
     private static bool IsGroup(ushort group, uint groupsEnd) => group == 0 || group < groupsEnd;
 

@@ -81,17 +81,7 @@ internal static unsafe class Tcp
     /// <summary>The IP packet has more bytes, or (less than 0) fewer; <paramref name="sum"/> is that of the new ones or the complement of the old ones'.</summary>
     public static void Grow(byte* ip, byte* l4, int bytes, ulong sum)
     {
-        bool v4 = (ip[0] >> 4) == 4;
-        ushort* field = (ushort*)(ip + (v4 ? 2 : 4));
-        ushort old = *field;
-        *field = Wire.Swap((ushort)(Wire.Swap(old) + bytes));
-        ulong delta = (ushort)~old + (ulong)*field;
-        if (v4)
-        {
-            *(ushort*)(ip + 10) = Checksum.Fold((ushort)~*(ushort*)(ip + 10) + delta);
-        }
-
-        AddToChecksum(l4, sum + delta); // the pseudo-header's length changes by as much
+        AddToChecksum(l4, sum + IpHeader.Grow(ip, bytes)); // the pseudo-header's length changes by as much
     }
 
     private static void Set(byte* l4, int at, uint number)

@@ -35,4 +35,20 @@ internal static unsafe class IpHeader
         (*(ulong*)(ip + 24), *(ulong*)(ip + 32)) = (destinationHigh, destinationLow);
         return ip + Wire.Ipv6Bytes;
     }
+
+    /// <summary>The packet has more bytes, or (less than 0) fewer. Returns what the change of its length adds to a sum.</summary>
+    public static ulong Grow(byte* ip, int bytes)
+    {
+        bool v4 = (ip[0] >> 4) == 4;
+        ushort* field = (ushort*)(ip + (v4 ? 2 : 4));
+        ushort old = *field;
+        *field = Wire.Swap((ushort)(Wire.Swap(old) + bytes));
+        ulong delta = (ushort)~old + (ulong)*field;
+        if (v4)
+        {
+            *(ushort*)(ip + 10) = Checksum.Fold((ushort)~*(ushort*)(ip + 10) + delta);
+        }
+
+        return delta;
+    }
 }

@@ -161,7 +161,7 @@ internal static unsafe class ProxyTcp
             Tcp.MoveUrgent(l4, bytes);
         }
 
-        ProxyHeader.Insert(burst, i, ip, l4);
+        ProxyHeader.Insert(burst, i, ip, l4, Wire.Tcp);
         ipBytes += bytes;
         end->Address = ClientAddressState.Sent;
         return true;

@@ -189,6 +189,11 @@ internal static unsafe class RewriteOther
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static bool TellAddress(Burst* burst, int i, ServerEntry* server, ServiceEntry* service, LocalEnd* end, bool toClient, ref uint ipBytes)
     {
+        if (service->Protocol == Wire.Udp)
+        {
+            return toClient || ProxyUdp.TryToServer(burst, i, server, service, ref ipBytes);
+        }
+
         if (!toClient)
         {
             return ProxyTcp.TryToServer(burst, i, server, service, end, ref ipBytes);
