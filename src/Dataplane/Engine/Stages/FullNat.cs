@@ -9,13 +9,13 @@ namespace Forwarder.Engine;
 /// </summary>
 internal static unsafe class FullNat
 {
-    /// <summary>From a client to the server.</summary>
+    /// <summary>From a client to the server. <paramref name="word"/> is the flow's in <see cref="LocalPorts"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void ToServer(EngineState* state, Burst* burst, int i, TargetEntry* target, ServiceEntry* service, LocalEnd* end)
+    public static void ToServer(EngineState* state, Burst* burst, int i, TargetEntry* target, ServiceEntry* service, uint word)
     {
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
-        SourceEntry* source = state->View.Sources + LocalPorts.Slot(end->Word);
-        ushort port = Wire.Swap(LocalPorts.Port(end->Word));
+        SourceEntry* source = state->View.Sources + LocalPorts.Slot(word);
+        ushort port = Wire.Swap(LocalPorts.Port(word));
         bool v4 = burst->Path[i] == PacketPath.Ipv4;
         byte* l4 = v4 ? ip + ((ip[0] & 0xF) * 4) : ip + burst->L4Offset[i];
         uint address = v4 ? Exchange4(ip + 12, (uint)source->High) : Exchange6(ip + 8, source->High, source->Low);
@@ -40,7 +40,7 @@ internal static unsafe class FullNat
 
     /// <summary>An ICMP error: after <see cref="Nat.Error"/> has done its side, the client's or director's side of it. False if its checksum was wrong.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static bool Error(EngineState* state, Burst* burst, int i, TargetEntry* target, ServiceEntry* service, ulong* flow, LocalEnd* end, uint ipBytes)
+    public static bool Error(EngineState* state, Burst* burst, int i, TargetEntry* target, ServiceEntry* service, ulong* flow, uint word, uint ipBytes)
     {
         if (!Nat.Error(burst, i, target, service, ipBytes))
         {
@@ -49,8 +49,8 @@ internal static unsafe class FullNat
 
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
         bool v4 = PacketPath.Version(burst->Path[i]) == 4, toClient = (burst->Path[i] & PacketPath.Reply) != 0;
-        SourceEntry* source = state->View.Sources + LocalPorts.Slot(end->Word);
-        ushort port = toClient ? ClientPort(flow, v4) : Wire.Swap(LocalPorts.Port(end->Word));
+        SourceEntry* source = state->View.Sources + LocalPorts.Slot(word);
+        ushort port = toClient ? ClientPort(flow, v4) : Wire.Swap(LocalPorts.Port(word));
         if (v4)
         {
             byte* icmp = ip + ((ip[0] & 0xF) * 4), quoted = icmp + ClassifyKnown.ErrorBytes, l4 = quoted + ((quoted[0] & 0xF) * 4);
@@ -60,7 +60,7 @@ internal static unsafe class FullNat
             *(ushort*)(l4 + (toClient ? 0 : 2)) = port;
             if (toClient)
             {
-                ProxyTcp.Unquote(end, l4, version: 4);
+                ProxyTcp.Unquote(LocalPorts.ToldOf(state, flow, ipVersion: 4), l4, version: 4);
                 delta = Exchange4(ip + 16, address);
                 *(ushort*)(ip + 10) = Checksum.Fold((ushort)~*(ushort*)(ip + 10) + (ulong)delta);
             }
@@ -75,7 +75,7 @@ internal static unsafe class FullNat
         *(ushort*)(quoted6 + Wire.Ipv6Bytes + (toClient ? 0 : 2)) = port;
         if (toClient)
         {
-            ProxyTcp.Unquote(end, quoted6 + Wire.Ipv6Bytes, version: 6);
+            ProxyTcp.Unquote(LocalPorts.ToldOf(state, flow, ipVersion: 6), quoted6 + Wire.Ipv6Bytes, version: 6);
             _ = Exchange6(ip + 24, high, low);
         }
 

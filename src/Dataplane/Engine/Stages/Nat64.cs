@@ -23,14 +23,14 @@ internal static unsafe class Nat64
 
     /// <summary>A request, a reply or an ICMP error. The packet is as it came unless all is well.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static DropReason Translate(EngineState* state, Burst* burst, int i, TargetEntry* target, ServiceEntry* service, ulong* flow, LocalEnd* end, uint ipBytes)
+    public static DropReason Translate(EngineState* state, Burst* burst, int i, TargetEntry* target, ServiceEntry* service, ulong* flow, uint word, uint ipBytes)
     {
         bool toClient = (burst->Path[i] & PacketPath.Reply) != 0;
-        SourceEntry* source = state->View.Sources + LocalPorts.Slot(end->Word);
+        SourceEntry* source = state->View.Sources + LocalPorts.Slot(word);
         Ends ends = new()
         {
-            Client = FlowTable6.EntryOf(flow), Service = service, Target = target, Local = end, Source4 = (uint)source->High,
-            ClientPort = FullNat.ClientPort(flow, v4: false), SourcePort = Wire.Swap(LocalPorts.Port(end->Word)),
+            Client = FlowTable6.EntryOf(flow), Service = service, Target = target, Told = LocalPorts.ToldOf(state, flow, ipVersion: 6), Source4 = (uint)source->High,
+            ClientPort = FullNat.ClientPort(flow, v4: false), SourcePort = Wire.Swap(LocalPorts.Port(word)),
         };
         if ((burst->Path[i] & PacketPath.Error) != 0)
         {
@@ -179,8 +179,8 @@ internal static unsafe class Nat64
         public ServiceEntry* Service;
         /// <summary>Server's address and port.</summary>
         public TargetEntry* Target;
-        /// <summary>The director's end.</summary>
-        public LocalEnd* Local;
+        /// <summary>What the server knows of the client's address.</summary>
+        public AddressTold* Told;
         /// <summary>Source address, local port, client's port.</summary>
         public uint Source4;
         public ushort SourcePort, ClientPort;

@@ -53,7 +53,7 @@ internal static unsafe class Nat64Errors
         IpHeader.Write6(outer, trafficClass, (int)(l4 + kept - message), Wire.Icmpv6, hopLimit, service->VipHigh, service->VipLow, client->High, client->Low);
         IpHeader.Write6(inner, quotedClass, payloadBytes, protocol, quotedTtl, client->High, client->Low, service->VipHigh, service->VipLow);
         (*(ushort*)l4, *(ushort*)(l4 + 2)) = (ends.ClientPort, service->Port);
-        ProxyTcp.Unquote(ends.Local, l4, version: 6);
+        ProxyTcp.Unquote(ends.Told, l4, version: 6);
         (*(uint*)message, *(uint*)(message + 4)) = (typeAndCode, rest);
         Nat.SumError6(outer, message, (int)(l4 + kept - message));
         return DropReason.None;

@@ -19,18 +19,19 @@ internal static unsafe class ProxyTcp
     private const int PastBytes = 1 << 30;
 
     /// <summary>A packet of a client before it is translated. False if it has been dropped or refused.</summary>
-    public static bool TryToServer(Burst* burst, int i, ServerEntry* server, ServiceEntry* service, LocalEnd* end, ref uint ipBytes)
+    public static bool TryToServer(EngineState* state, Burst* burst, int i, ServerEntry* server, ServiceEntry* service, AddressTold* told, ref uint ipBytes)
     {
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i], l4 = ip + Offset(burst, i, ip);
         bool isSyn = (l4[13] & (Wire.Syn | Wire.Rst)) == Wire.Syn;
-        if (end->Address == ClientAddressState.None)
+        if (told->State == ClientAddressState.None)
         {
             if (!isSyn)
             {
                 return true;
             }
 
-            end->Address = ClientAddressState.Opening;
+            told->State = ClientAddressState.Opening;
+            state->Ports.ToldFlows++;
         }
 
         if (isSyn)
@@ -39,14 +40,14 @@ internal static unsafe class ProxyTcp
             return IsWhole(burst, i) && Empty(burst, i, ip, l4, ref ipBytes);
         }
 
-        if (end->Address == ClientAddressState.Opening)
+        if (told->State == ClientAddressState.Opening)
         {
             return true;
         }
 
         uint sequence = Tcp.Sequence(l4), bytes = ProxyHeader.Bytes(service->IpVersion);
-        int ahead = (int)(sequence - end->First);
-        if (end->Address >= ClientAddressState.Received || ahead > 0)
+        int ahead = (int)(sequence - told->First);
+        if (told->State >= ClientAddressState.Received || ahead > 0)
         {
             Tcp.SetSequence(l4, sequence + bytes);
             return true;
@@ -54,7 +55,7 @@ internal static unsafe class ProxyTcp
 
         if ((l4[13] & Wire.Rst) != 0)
         {
-            if (ahead == 0 && end->Address == ClientAddressState.Sent)
+            if (ahead == 0 && told->State == ClientAddressState.Sent)
             {
                 Tcp.SetSequence(l4, sequence + bytes); // it counts only at the very number that the server waits for (RFC 9293 section 3.10.7.4)
             }
@@ -62,12 +63,12 @@ internal static unsafe class ProxyTcp
             return true;
         }
 
-        return TryInsert(burst, i, ip, l4, ahead == 0, server, end, bytes, ref ipBytes);
+        return TryInsert(burst, i, ip, l4, ahead == 0, server, told, bytes, ref ipBytes);
     }
 
     /// <summary>A packet of a server before it is translated.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void ToClient(Burst* burst, int i, ServerEntry* server, ServiceEntry* service, LocalEnd* end)
+    public static void ToClient(Burst* burst, int i, ServerEntry* server, ServiceEntry* service, AddressTold* told)
     {
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i], l4 = ip + Offset(burst, i, ip);
         uint acknowledgment = Tcp.Acknowledgment(l4), bytes = ProxyHeader.Bytes(service->IpVersion);
@@ -78,48 +79,48 @@ internal static unsafe class ProxyTcp
 
         if ((l4[13] & (Wire.Syn | Wire.Rst)) == Wire.Syn)
         {
-            Begin(end, acknowledgment);
+            Begin(told, acknowledgment);
             Tcp.LowerSegmentSize(l4, server->MtuBytes - (service->IpVersion == 4 ? Headers4Bytes : Headers6Bytes), bytes);
             return;
         }
 
-        if (end->Address <= ClientAddressState.Opening)
+        if (told->State <= ClientAddressState.Opening)
         {
             return;
         }
 
         Tcp.LowerSack(l4, bytes);
-        int ahead = (int)(acknowledgment - end->First);
-        if (end->Address == ClientAddressState.Past || ahead >= (int)bytes)
+        int ahead = (int)(acknowledgment - told->First);
+        if (told->State == ClientAddressState.Past || ahead >= (int)bytes)
         {
-            end->Address = end->Address == ClientAddressState.Past || ahead >= PastBytes ? ClientAddressState.Past : ClientAddressState.Received;
+            told->State = told->State == ClientAddressState.Past || ahead >= PastBytes ? ClientAddressState.Past : ClientAddressState.Received;
             Tcp.SetAcknowledgment(l4, acknowledgment - bytes);
         }
         else if (ahead > 0)
         {
-            Tcp.SetAcknowledgment(l4, end->First); // a part of the header
+            Tcp.SetAcknowledgment(l4, told->First); // a part of the header
         }
-        else if (ahead == 0 && end->Address == ClientAddressState.Sent)
+        else if (ahead == 0 && told->State == ClientAddressState.Sent)
         {
-            end->Address = ClientAddressState.Unsent; // it is lost, or on its way
+            told->State = ClientAddressState.Unsent; // it is lost, or on its way
         }
     }
 
     /// <summary>What an ICMP error to the client quotes of its own packet: the number that the client knows it by, as it looks whether it is in flight. Nobody looks at the checksum.</summary>
-    public static void Unquote(LocalEnd* end, byte* l4, int version)
+    public static void Unquote(AddressTold* told, byte* l4, int version)
     {
-        if (end->Address <= ClientAddressState.Opening)
+        if (told->State <= ClientAddressState.Opening)
         {
             return;
         }
 
         uint sequence = Tcp.Sequence(l4), bytes = ProxyHeader.Bytes(version);
-        int ahead = (int)(sequence - end->First);
-        if (end->Address != ClientAddressState.Past && ahead >= 0 && ahead < (int)bytes)
+        int ahead = (int)(sequence - told->First);
+        if (told->State != ClientAddressState.Past && ahead >= 0 && ahead < (int)bytes)
         {
-            sequence = end->First;
+            sequence = told->First;
         }
-        else if (end->Address >= ClientAddressState.Received || ahead > 0)
+        else if (told->State >= ClientAddressState.Received || ahead > 0)
         {
             sequence -= bytes;
         }
@@ -128,16 +129,16 @@ internal static unsafe class ProxyTcp
     }
 
     /// <summary>The server's SYN: it repeats that of this connection, or answers to a new one.</summary>
-    private static void Begin(LocalEnd* end, uint first)
+    private static void Begin(AddressTold* told, uint first)
     {
-        if (end->Address < ClientAddressState.Received || end->First != first)
+        if (told->State < ClientAddressState.Received || told->First != first)
         {
-            (end->First, end->Address) = (first, ClientAddressState.Unsent);
+            (told->First, told->State) = (first, ClientAddressState.Unsent);
         }
     }
 
     /// <summary>The header goes before the data. What begins before the first byte is a keep-alive (RFC 9293 section 3.8.4): it gives way to the header, which the server answers as well.</summary>
-    private static bool TryInsert(Burst* burst, int i, byte* ip, byte* l4, bool isFirst, ServerEntry* server, LocalEnd* end, uint bytes, ref uint ipBytes)
+    private static bool TryInsert(Burst* burst, int i, byte* ip, byte* l4, bool isFirst, ServerEntry* server, AddressTold* told, uint bytes, ref uint ipBytes)
     {
         if (!IsWhole(burst, i))
         {
@@ -153,7 +154,7 @@ internal static unsafe class ProxyTcp
         if (!isFirst)
         {
             _ = Empty(burst, i, ip, l4, ref ipBytes);
-            Tcp.SetSequence(l4, end->First);
+            Tcp.SetSequence(l4, told->First);
         }
 
         if ((l4[13] & Wire.Urg) != 0)
@@ -163,7 +164,7 @@ internal static unsafe class ProxyTcp
 
         ProxyHeader.Insert(burst, i, ip, l4, Wire.Tcp);
         ipBytes += bytes;
-        end->Address = ClientAddressState.Sent;
+        told->State = ClientAddressState.Sent;
         return true;
     }
 

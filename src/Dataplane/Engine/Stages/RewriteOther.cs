@@ -140,34 +140,39 @@ internal static unsafe class RewriteOther
     private static bool ByFullNat(EngineState* state, Burst* burst, int i, ServerEntry* server, TargetEntry* target, ServiceEntry* service, bool toClient, bool error, uint ipBytes)
     {
         ulong* flow = (ulong*)burst->Flow[i];
-        int version = service->IpVersion;
-        bool isNat64 = target->IpVersion != version;
-        LocalEnd* end = LocalPorts.EndOf(state, flow, version);
+        bool isNat64 = target->IpVersion != service->IpVersion;
         if (toClient && !error && !isNat64)
         {
-            if (end->Address != ClientAddressState.None)
+            if (state->Ports.ToldFlows != 0)
             {
-                ProxyTcp.ToClient(burst, i, server, service, end);
+                _ = TellAddress(state, burst, i, server, service, toClient: true, ref ipBytes);
             }
 
             FullNat.ToClient(burst, i, target, service, flow);
             return true;
         }
 
-        if (!LocalPorts.Has(state, end) && (error || toClient || !LocalPorts.TryTake(state, flow, version, service, burst->Hash[i])))
+        int version = service->IpVersion;
+        uint word = LocalPorts.Find(state, flow, version);
+        if (word == 0 && !error && !toClient)
+        {
+            word = LocalPorts.Take(state, flow, version, service, burst->Hash[i]);
+        }
+
+        if (word == 0)
         {
             burst->Drop(i, DropReason.NoLocalPort);
             return false;
         }
 
-        if (((byte)end->Address | (byte)service->ClientAddress) != 0 && !error && !TellAddress(burst, i, server, service, end, toClient, ref ipBytes))
+        if ((state->Ports.ToldFlows | (uint)service->ClientAddress) != 0 && !error && !TellAddress(state, burst, i, server, service, toClient, ref ipBytes))
         {
             return false;
         }
 
         if (isNat64)
         {
-            DropReason fault = Nat64.Translate(state, burst, i, target, service, flow, end, ipBytes);
+            DropReason fault = Nat64.Translate(state, burst, i, target, service, flow, word, ipBytes);
             if (fault != DropReason.None)
             {
                 burst->Drop(i, fault);
@@ -178,28 +183,34 @@ internal static unsafe class RewriteOther
 
         if (error)
         {
-            return FullNat.Error(state, burst, i, target, service, flow, end, ipBytes) || Bad(burst, i);
+            return FullNat.Error(state, burst, i, target, service, flow, word, ipBytes) || Bad(burst, i);
         }
 
-        FullNat.ToServer(state, burst, i, target, service, end);
+        FullNat.ToServer(state, burst, i, target, service, word);
         return true;
     }
 
-    /// <summary>What the client's address changes in a packet. False if it has been dropped or refused.</summary>
+    /// <summary>What the client's address changes in a packet, if anything. False if it has been dropped or refused.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static bool TellAddress(Burst* burst, int i, ServerEntry* server, ServiceEntry* service, LocalEnd* end, bool toClient, ref uint ipBytes)
+    private static bool TellAddress(EngineState* state, Burst* burst, int i, ServerEntry* server, ServiceEntry* service, bool toClient, ref uint ipBytes)
     {
         if (service->Protocol == Wire.Udp)
         {
-            return toClient || ProxyUdp.TryToServer(burst, i, server, service, ref ipBytes);
+            return toClient || service->ClientAddress == ClientAddressMode.None || ProxyUdp.TryToServer(burst, i, server, service, ref ipBytes);
+        }
+
+        AddressTold* told = LocalPorts.ToldOf(state, (ulong*)burst->Flow[i], service->IpVersion);
+        if (told->State == ClientAddressState.None && service->ClientAddress == ClientAddressMode.None)
+        {
+            return true;
         }
 
         if (!toClient)
         {
-            return ProxyTcp.TryToServer(burst, i, server, service, end, ref ipBytes);
+            return ProxyTcp.TryToServer(state, burst, i, server, service, told, ref ipBytes);
         }
 
-        ProxyTcp.ToClient(burst, i, server, service, end);
+        ProxyTcp.ToClient(burst, i, server, service, told);
         return true;
     }
 

@@ -19,21 +19,27 @@ public unsafe struct LocalPorts
     private ushort* _free;     // by space: a ring of free ports
     private uint* _first;      // by space: first free port in its ring,
     private uint* _count;      // and how many
-    private LocalEnd* _ends4, _ends6; // by place in the flow tables
+    private uint* _words4, _words6; // by place in the flow tables
+    private AddressTold* _told4, _told6; // as well; looked at only when there are such flows
     private uint _spaces, _portsPerSpace, _workers, _inUse;
+
+    /// <summary>Flows whose server is told the client's address with state.</summary>
+    public uint ToldFlows;
 
     /// <summary>Bytes of zeroed, 64-byte aligned memory for so many source addresses and flow tables of these sizes.</summary>
     public static long MeasureBytes(int sources, int workers, in FlowTable4 flows4, in FlowTable6 flows6) =>
         ((long)sources * Protocols * ((PortsPerSpace(workers) * (sizeof(uint) + sizeof(ushort))) + (2 * sizeof(uint))))
-        + (((flows4.BucketCount * (long)FlowTable4.Ways) + (flows6.BucketCount * (long)FlowTable6.Ways)) * sizeof(LocalEnd));
+        + (((flows4.BucketCount * (long)FlowTable4.Ways) + (flows6.BucketCount * (long)FlowTable6.Ways)) * (sizeof(uint) + sizeof(AddressTold)));
 
     /// <summary>Makes them, all ports of this worker free.</summary>
     public static LocalPorts Create(void* memory, int sources, int worker, int workers, in FlowTable4 flows4, in FlowTable6 flows6)
     {
         LocalPorts ports = new() { _spaces = (uint)sources * Protocols, _portsPerSpace = (uint)PortsPerSpace(workers), _workers = (uint)workers };
-        ports._ends4 = (LocalEnd*)memory;
-        ports._ends6 = ports._ends4 + (flows4.BucketCount * (ulong)FlowTable4.Ways);
-        ports._flows = (uint*)(ports._ends6 + (flows6.BucketCount * (ulong)FlowTable6.Ways));
+        ports._told4 = (AddressTold*)memory;
+        ports._told6 = ports._told4 + (flows4.BucketCount * (ulong)FlowTable4.Ways);
+        ports._words4 = (uint*)(ports._told6 + (flows6.BucketCount * (ulong)FlowTable6.Ways));
+        ports._words6 = ports._words4 + (flows4.BucketCount * (ulong)FlowTable4.Ways);
+        ports._flows = ports._words6 + (flows6.BucketCount * (ulong)FlowTable6.Ways);
         ports._first = ports._flows + ((ulong)ports._spaces * ports._portsPerSpace);
         ports._count = ports._first + ports._spaces;
         ports._free = (ushort*)(ports._count + ports._spaces);
@@ -60,18 +66,17 @@ public unsafe struct LocalPorts
     /// <summary>The worker that a port belongs to.</summary>
     public readonly uint WorkerOf(uint port) => port % _workers;
 
-    /// <summary>The director's end of a flow.</summary>
+    /// <summary>The word of a flow that is as good as its source address is, or 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static LocalEnd* EndOf(EngineState* state, ulong* flow, int ipVersion) =>
-        (ipVersion == 4 ? state->Ports._ends4 : state->Ports._ends6) + (state->Ports.PlaceOf(state, flow, ipVersion) & ~Ipv6Flow);
+    public static uint Find(EngineState* state, ulong* flow, int ipVersion)
+    {
+        uint word = *state->Ports.WordOf(state, flow, ipVersion);
+        return word != 0 && IsGood(state, word) ? word : 0;
+    }
 
-    /// <summary>Whether a flow has a local port, and still its source address.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Has(EngineState* state, LocalEnd* end) => end->Word != 0 && IsGood(state, end->Word);
-
-    /// <summary>Gives a flow a local port of a service's pool. False if there is none free.</summary>
+    /// <summary>Gives a flow a local port of a service's pool. Returns the flow's word, or 0 if there is none free.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static bool TryTake(EngineState* state, ulong* flow, int ipVersion, ServiceEntry* service, uint hash)
+    public static uint Take(EngineState* state, ulong* flow, int ipVersion, ServiceEntry* service, uint hash)
     {
         Leave(state, flow, ipVersion);
         ref LocalPorts ports = ref state->Ports;
@@ -89,14 +94,14 @@ public unsafe struct LocalPorts
             ports._count[space]--;
             ports._flows[(space * ports._portsPerSpace) + (port / ports._workers)] = ports.PlaceOf(state, flow, ipVersion) + 1;
             uint word = port | (slot << SlotShift) | ((state->View.Sources[slot].Incarnation & IncarnationMask) << IncarnationShift);
-            *EndOf(state, flow, ipVersion) = new LocalEnd { Word = word };
+            *ports.WordOf(state, flow, ipVersion) = word;
             state->Sources[slot].PortsInUse++;
             ports._inUse++;
-            return true;
+            return word;
         }
 
         state->Sources[state->View.PoolMembers[service->PoolFirst]].Exhausted++;
-        return false;
+        return 0;
     }
 
     /// <summary>A flow has left its place: its port is free. The protocol is that of the port's space which names the flow.</summary>
@@ -108,13 +113,13 @@ public unsafe struct LocalPorts
             return; // other methods' flows do not pay for a look
         }
 
-        LocalEnd* end = EndOf(state, flow, ipVersion);
-        if (end->Word == 0)
+        uint* word = ports.WordOf(state, flow, ipVersion);
+        if (*word == 0)
         {
             return;
         }
 
-        uint place = ports.PlaceOf(state, flow, ipVersion) + 1, port = Port(end->Word), slot = Slot(end->Word);
+        uint place = ports.PlaceOf(state, flow, ipVersion) + 1, port = Port(*word), slot = Slot(*word);
         for (uint space = (slot - 1) * Protocols; space < slot * Protocols; space++)
         {
             uint* owner = ports._flows + (space * ports._portsPerSpace) + (port / ports._workers);
@@ -128,8 +133,18 @@ public unsafe struct LocalPorts
             }
         }
 
-        *end = default;
+        *word = 0;
+        if (ports.ToldFlows != 0)
+        {
+            AddressTold* told = ToldOf(state, flow, ipVersion);
+            ports.ToldFlows -= told->State != ClientAddressState.None ? 1u : 0;
+            *told = default;
+        }
     }
+
+    /// <summary>What a flow's server has been told.</summary>
+    public static AddressTold* ToldOf(EngineState* state, ulong* flow, int ipVersion) =>
+        (ipVersion == 4 ? state->Ports._told4 : state->Ports._told6) + (state->Ports.PlaceOf(state, flow, ipVersion) & ~Ipv6Flow);
 
     /// <summary>The value of the flow that has a local port, or null.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -144,7 +159,7 @@ public unsafe struct LocalPorts
         }
 
         ulong* flow = ports.FlowAt(state, place - 1, out int ipVersion);
-        return Has(state, EndOf(state, flow, ipVersion)) ? flow : null;
+        return Find(state, flow, ipVersion) == 0 ? null : flow;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -159,6 +174,10 @@ public unsafe struct LocalPorts
     private static uint Space(uint slot, byte protocol) => ((slot - 1) * Protocols) + (protocol == Wire.Tcp ? 0u : 1u);
 
     private static long PortsPerSpace(int workers) => ((ushort.MaxValue + 1) / workers) + 1;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly uint* WordOf(EngineState* state, ulong* flow, int ipVersion) =>
+        (ipVersion == 4 ? _words4 : _words6) + (PlaceOf(state, flow, ipVersion) & ~Ipv6Flow);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly uint PlaceOf(EngineState* state, ulong* flow, int ipVersion)
