@@ -8,7 +8,24 @@ public sealed class VrrpAnnouncementsTests
     private readonly List<string> _sent = [];
     private readonly VrrpAnnouncements _announcements;
 
-    public VrrpAnnouncementsTests() => _announcements = new VrrpAnnouncements((member, address) => _sent.Add($"{member.Id} {address}"));
+    private readonly HashSet<int> _unowned = [];
+
+    public VrrpAnnouncementsTests() => _announcements = new VrrpAnnouncements((member, address) => _sent.Add($"{member.Id} {address}"), id => !_unowned.Contains(id));
+
+    /// <summary>Its advertisement has still to leave; others do not wait for it.</summary>
+    [Fact]
+    public void WhatIsNotOwnedYetWaitsAlone()
+    {
+        _unowned.Add(1);
+        _announcements.Add(Member(1, "10.0.0.1"), Active(), 2);
+        _announcements.Add(Member(2, "10.0.0.2"), Active(), 2);
+        _announcements.SendDue(0);
+        Assert.Equal(["2 10.0.0.2", "2 10.0.0.2"], _sent);
+        _unowned.Clear();
+        _announcements.SendDue(_announcements.NextDueNs);
+        Assert.Equal(["1 10.0.0.1", "1 10.0.0.1"], _sent.Skip(2));
+        Assert.Equal(VrrpTimers.Never, _announcements.NextDueNs);
+    }
 
     [Fact]
     public void EachAddressIsAnnouncedOnceBeforeAnyIsAgain()

@@ -72,6 +72,19 @@ public sealed class LoopTests(ITestOutputHelper output) : IDisposable
         Assert.Equal((VrrpState.Backup, 0L), (router.Instance.State, router.Instance.Counters.AdvertsReceived));
     }
 
+    /// <summary>On a busy host, or with many groups at short intervals, some advertisement is always on its way: announcements must not wait for that.</summary>
+    [Fact]
+    public void Announcements_go_out_while_advertisements_are_on_their_way()
+    {
+        using System.Diagnostics.Process capture = _bed.Capture();
+        using OurRouter router = new(_bed, s_agreed.Ours(100)) { IsAlwaysAwaiting = true };
+        router.WaitFor(VrrpState.Active, "alone");
+        Thread.Sleep(300);
+        Shell.Run($"kill -INT {capture.Id}");
+        capture.WaitForExit();
+        Assert.Equal(5, _bed.Dissect("arp.isgratuitous == 1", "frame.number").Count);
+    }
+
     [Fact]
     public void An_owner_at_fault_from_the_start_says_nothing()
     {

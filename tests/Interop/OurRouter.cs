@@ -63,7 +63,12 @@ public sealed class OurRouter : IVrrpOwnership, IVrrpNeighbours, IDisposable
 
     public void Own(int id, long untilNs) => Volatile.Write(ref _ownedUntilNs, untilNs);
 
-    public bool IsAwaitingSend() => false;
+    public bool IsAwaitingSend() => IsAlwaysAwaiting;
+
+    public bool IsOwned(int id) => WeOwn;
+
+    /// <summary>Some advertisement is always on its way.</summary>
+    public bool IsAlwaysAwaiting { get; init; }
 
     public void Release(int id) => Volatile.Write(ref _ownedUntilNs, 0);
 

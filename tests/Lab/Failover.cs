@@ -48,8 +48,17 @@ public sealed class Failover(int intervalMs, bool isIPv6 = false) : IDisposable
         _pair.First.Crash();
         DirectorPair.WaitFor(_pair.Second, "active");
         Thread.Sleep(windowMs);
-        return new FailoverRun(probes.LongestGapMs(crash, Stopwatch.GetTimestamp()), probes.LongestGapMs(before, crash), jitter.WorstMs);
+        double outageMs = probes.LongestGapMs(crash, Stopwatch.GetTimestamp());
+        return new FailoverRun(outageMs, probes.LongestGapMs(before, crash), jitter.WorstMs, outageMs > OutageMaxMs ? Seen(probes, crash) : null);
     }
+
+    private string Seen(HttpProbes probes, long crash) => $"""
+        answers at {string.Join(' ', probes.TimesMs(crash).Take(20).Select(t => $"{t:0}"))} ms after the crash, {probes.Answers} in all
+        {_pair.Lab.Client.Ip("neigh show")}
+        {_pair.Second.Fwdctl($"vrrp show {DirectorPair.Group}").Output}
+        {_pair.Second.Fwdctl("stats").Output}
+        {_pair.Second.Fwdctl("neighbours").Output}
+        """;
 
     /// <inheritdoc/>
     public void Dispose() => _pair.Dispose();

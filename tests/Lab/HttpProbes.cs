@@ -11,7 +11,7 @@ namespace Forwarder.Lab;
 /// </summary>
 public sealed class HttpProbes : IDisposable
 {
-    private const int PeriodMs = 1, TimeoutMs = 5_000, AnswerBytesMax = 4_096;
+    private const int PeriodMs = 1, TimeoutMs = 5_000, AnswerBytesMax = 4_096, PoolThreadsMin = 32;
     private static readonly byte[] s_ask = "GET / HTTP/1.1\r\nHost: s1\r\nConnection: close\r\n\r\n"u8.ToArray();
     private readonly IPEndPoint _target;
     private readonly ConcurrentQueue<long> _answers = new();
@@ -21,6 +21,8 @@ public sealed class HttpProbes : IDisposable
     /// <summary>Starts them in a namespace.</summary>
     public HttpProbes(Netns client, string address)
     {
+        // A test host blocks threads of the pool, which gets a new one each half second at most: answers would wait for that.
+        ThreadPool.SetMinThreads(PoolThreadsMin, PoolThreadsMin);
         _target = new IPEndPoint(IPAddress.Parse(address), 80);
         _thread = client.StartThread(Work);
     }
@@ -41,6 +43,9 @@ public sealed class HttpProbes : IDisposable
 
         return longestMs;
     }
+
+    /// <summary>When answers came after a time (Stopwatch ticks), in ms.</summary>
+    public IEnumerable<double> TimesMs(long from) => _answers.Where(a => a > from).Order().Select(a => Stopwatch.GetElapsedTime(from, a).TotalMilliseconds);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -3,47 +3,37 @@ using Forwarder.Abi;
 namespace Forwarder.Control;
 
 /// <summary>
-/// Whether what was written to the exception ports has left: housekeeping has emptied them since, and the worker that sends for
-/// housekeeping has turned after that. A dataplane that hangs takes advertisements, but no peer hears them.
+/// Whether something that was written to an exception port has left: housekeeping has emptied them since, and the worker that sends for
+/// housekeeping has turned after that. A dataplane that hangs takes advertisements, but no peer hears them. Each has a pulse of its own: on
+/// a busy host one leaves later than the next is written.
 /// </summary>
-public sealed class DataplanePulse
+/// <param name="region">Of the dataplane that it was written to; never of a later one, which knows nothing of it.</param>
+/// <param name="writtenNs">When it was written, CLOCK_MONOTONIC.</param>
+public sealed class DataplanePulse(Region region, long writtenNs)
 {
     /// <summary>A worker shows a sign of life at the start of a turn and sends at its end.</summary>
     private const ulong SignsOfLife = 2;
 
     private const int SendingWorker = 0;
 
-    private Region? _region;
-    private long _askedNs, _sentBeforeNs;
     private bool _isEmptied;
     private ulong _beat;
 
-    /// <summary>All that was written before this moment has left.</summary>
-    /// <param name="region">Of the dataplane that runs.</param>
-    /// <param name="nowNs">CLOCK_MONOTONIC.</param>
-    public long SentBeforeNs(Region region, long nowNs)
+    /// <summary>It has left.</summary>
+    public bool HasLeft { get; private set; }
+
+    /// <summary>Looks once more.</summary>
+    public void Look()
     {
-        ArgumentNullException.ThrowIfNull(region);
-        if (!ReferenceEquals(region, _region))
+        if (_isEmptied)
         {
-            _region = region;
-            Ask(nowNs);
+            HasLeft |= Beat - _beat >= SignsOfLife;
         }
-
-        if (!_isEmptied && Volatile.Read(ref region.Process.HeartbeatNs) > (ulong)_askedNs)
+        else if (Volatile.Read(ref region.Process.HeartbeatNs) > (ulong)writtenNs)
         {
-            (_isEmptied, _beat) = (true, Beat(region));
+            (_isEmptied, _beat) = (true, Beat);
         }
-        else if (_isEmptied && Beat(region) - _beat >= SignsOfLife)
-        {
-            _sentBeforeNs = _askedNs;
-            Ask(nowNs);
-        }
-
-        return _sentBeforeNs;
     }
 
-    private static ulong Beat(Region region) => Volatile.Read(ref region.Worker(SendingWorker).Heartbeat);
-
-    private void Ask(long nowNs) => (_askedNs, _isEmptied) = (nowNs, false);
+    private ulong Beat => Volatile.Read(ref region.Worker(SendingWorker).Heartbeat);
 }

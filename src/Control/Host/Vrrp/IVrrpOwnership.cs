@@ -14,6 +14,9 @@ public interface IVrrpOwnership
     /// <summary>Called each turn: whether something that was handed over has still to leave.</summary>
     bool IsAwaitingSend();
 
+    /// <summary>Whether the addresses of this instance are ours at this moment, see <see cref="Own"/>.</summary>
+    bool IsOwned(int id);
+
     /// <summary>They are not ours any more, from now.</summary>
     void Release(int id);
 

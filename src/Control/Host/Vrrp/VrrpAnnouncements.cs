@@ -7,7 +7,8 @@ namespace Forwarder.Control;
 /// out. Each address is announced once before any is announced again.
 /// </summary>
 /// <param name="send">Sends one.</param>
-public sealed class VrrpAnnouncements(Action<VrrpMember, VrrpAddress> send)
+/// <param name="isOwned">Whether a member owns its addresses by now: others announce them when they do.</param>
+public sealed class VrrpAnnouncements(Action<VrrpMember, VrrpAddress> send, Func<int, bool> isOwned)
 {
     /// <summary>Announcements in one slice at the most, and the time from one slice to the next.</summary>
     public const int SliceFrames = 64;
@@ -59,12 +60,20 @@ public sealed class VrrpAnnouncements(Action<VrrpMember, VrrpAddress> send)
         }
 
         _dueNs = nowNs + SliceNs;
-        for (int room = SliceFrames; room > 0 && _waiting.TryPeek(out Burst? burst);)
+        for (int room = SliceFrames, passed = 0; room > 0 && passed < _waiting.Count && _waiting.TryPeek(out Burst? burst);)
         {
             if (burst.Instance.State != VrrpState.Active)
             {
                 burst.Rounds = 0;
             }
+            else if (!isOwned(burst.Member.Id))
+            {
+                passed++;
+                _waiting.Enqueue(_waiting.Dequeue());
+                continue;
+            }
+
+            passed = 0;
 
             for (; burst.Rounds > 0 && burst.Next < burst.Addresses.Count && room > 0; room--)
             {

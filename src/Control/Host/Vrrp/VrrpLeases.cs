@@ -17,16 +17,22 @@ public sealed class VrrpLeases(DataplaneSupervisor supervisor, VrrpNotifier noti
     private readonly Dictionary<(int Id, VrrpTroubleKind Kind), long> _toldMs = [];
     private readonly Queue<Promise> _promises = new();
     private readonly long[] _releasedNs = new long[Limits.VrrpGroupsMax];
-    private readonly DataplanePulse _pulse = new();
 
-    /// <summary>A lease that begins when the advertisement that was handed over at <paramref name="MadeNs"/> has left.</summary>
-    private readonly record struct Promise(int Id, long MadeNs, long UntilNs);
+    /// <summary>A lease that begins when the advertisement before it has left.</summary>
+    private sealed record Promise(int Id, long MadeNs, long UntilNs, DataplanePulse Pulse);
 
     /// <summary>Names a group for its events.</summary>
     public void Name(int id, string name) => _names[id] = name;
 
     /// <inheritdoc/>
-    public void Own(int id, long untilNs) => _promises.Enqueue(new Promise(id, VrrpLoop.NowNs, untilNs));
+    public void Own(int id, long untilNs)
+    {
+        long nowNs = VrrpLoop.NowNs;
+        if (supervisor.Region is { } region)
+        {
+            _promises.Enqueue(new Promise(id, nowNs, untilNs, new DataplanePulse(region, nowNs)));
+        }
+    }
 
     /// <inheritdoc/>
     public void Release(int id)
@@ -38,8 +44,13 @@ public sealed class VrrpLeases(DataplaneSupervisor supervisor, VrrpNotifier noti
     /// <inheritdoc/>
     public bool IsAwaitingSend()
     {
-        long nowNs = VrrpLoop.NowNs, sentBeforeNs = _promises.Count > 0 && supervisor.Region is { } region ? _pulse.SentBeforeNs(region, nowNs) : 0;
-        while (_promises.TryPeek(out Promise promise) && (promise.MadeNs < sentBeforeNs || promise.UntilNs < nowNs))
+        long nowNs = VrrpLoop.NowNs;
+        foreach (Promise promise in _promises)
+        {
+            promise.Pulse.Look();
+        }
+
+        while (_promises.TryPeek(out Promise? promise) && (promise.Pulse.HasLeft || promise.UntilNs < nowNs))
         {
             _promises.Dequeue();
             if (promise.MadeNs > _releasedNs[promise.Id])
@@ -51,7 +62,7 @@ public sealed class VrrpLeases(DataplaneSupervisor supervisor, VrrpNotifier noti
         return _promises.Count > 0;
     }
 
-    /// <summary>Whether the group's VIPs are this director's now.</summary>
+    /// <inheritdoc/>
     public bool IsOwned(int id) => supervisor.Region is { } region && Volatile.Read(ref region.Leases[id]) > (ulong)VrrpLoop.NowNs;
 
     /// <inheritdoc/>

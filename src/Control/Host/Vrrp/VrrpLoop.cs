@@ -32,7 +32,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
 
     private readonly List<VrrpMemberEffect> _effects = [];
     private readonly ConcurrentQueue<Action> _commands = new();
-    private readonly VrrpAnnouncements _announcements = new((member, address) => member.Home.TrySend(member.Home.Frames.Announcement(member.Config, address)));
+    private readonly VrrpAnnouncements _announcements = new((member, address) => member.Home.TrySend(member.Home.Frames.Announcement(member.Config, address)), ownership.IsOwned);
     private VrrpLink[] _links = [];
     private SocketWait _packets = s_sleep;
     private bool _isBehind, _isAwaitingSend;
@@ -112,10 +112,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
         }
 
         _isAwaitingSend = ownership.IsAwaitingSend();
-        if (!_isAwaitingSend)
-        {
-            _announcements.SendDue(NowNs); // what is announced is owned
-        }
+        _announcements.SendDue(NowNs);
     }
 
     private void ReceiveAll()
@@ -234,7 +231,7 @@ public sealed class VrrpLoop(IVrrpOwnership ownership, IVrrpNeighbours neighbour
 
     private long NextDueNs()
     {
-        long dueNs = _isAwaitingSend ? VrrpTimers.Never : _announcements.NextDueNs;
+        long dueNs = _announcements.NextDueNs;
         foreach (VrrpInstance instance in _instances)
         {
             dueNs = Math.Min(dueNs, instance.NextDueNs);

@@ -133,11 +133,12 @@ public sealed class VrrpService(DataplaneSupervisor supervisor, SnapshotCompiler
             StopAll();
         }
 
-        DataplanePulse pulse = new();
         long resignedNs = VrrpLoop.NowNs, untilNs = resignedNs + (ResignMsMax * VrrpLimits.NanosecondsPerMillisecond);
-        while (supervisor.Region is { } region && pulse.SentBeforeNs(region, VrrpLoop.NowNs) < resignedNs && VrrpLoop.NowNs < untilNs)
+        DataplanePulse? pulse = supervisor.Region is { } region ? new DataplanePulse(region, resignedNs) : null;
+        while (pulse is { HasLeft: false } && VrrpLoop.NowNs < untilNs)
         {
             Thread.Sleep(1);
+            pulse.Look();
         }
     }
 
