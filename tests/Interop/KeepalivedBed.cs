@@ -9,7 +9,7 @@ public sealed class KeepalivedBed : IDisposable
 
     private readonly KeepalivedCase _case;
     private readonly Instance _instance = Instance.Create();
-    private System.Diagnostics.Process? _keepalived;
+    private System.Diagnostics.Process? _keepalived, _capture;
 
     public KeepalivedBed(KeepalivedCase agreed)
     {
@@ -62,30 +62,40 @@ public sealed class KeepalivedBed : IDisposable
         _keepalived.WaitForExit();
     }
 
-    /// <summary>A packet capture at keepalived's end of the wire; stop it, then ask <see cref="Dissect"/>.</summary>
-    public System.Diagnostics.Process Capture()
+    /// <summary>Begins a packet capture at keepalived's end of the wire, which <see cref="Dissect"/> ends.</summary>
+    public void Capture()
     {
-        System.Diagnostics.Process capture = System.Diagnostics.Process.Start(
+        _capture = System.Diagnostics.Process.Start(
             "ip", ["netns", "exec", Theirs.Name, "tcpdump", "-Z", "root", "-U", "--immediate-mode", "-q", "-n", "-i", TheirDevice, "-w", PathOf("pcap")]);
         Wait.Until(() => File.Exists(PathOf("pcap")) && new FileInfo(PathOf("pcap")).Length >= 24, "tcpdump captures");
-        return capture;
     }
 
     /// <summary>Fields of the captured frames that fit, by an independent dissector (tshark).</summary>
     public IReadOnlyList<string[]> Dissect(string filter, params string[] fields)
     {
+        EndCapture();
         string output = Shell.Run(["tshark", "-r", PathOf("pcap"), "-o", "ip.check_checksum:TRUE", "-Y", filter, "-T", "fields", .. fields.SelectMany(f => new[] { "-e", f })]);
         return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t'))];
     }
 
     public void Dispose()
     {
+        EndCapture();
         if (_keepalived is { HasExited: false })
         {
             TerminateKeepalived();
         }
 
         _instance.Dispose();
+    }
+
+    private void EndCapture()
+    {
+        if (_capture is { HasExited: false })
+        {
+            Shell.Run($"kill -INT {_capture.Id}");
+            _capture.WaitForExit();
+        }
     }
 
     private string PathOf(string name) => Path.Combine(_instance.Folder, "keepalived." + name);

@@ -12,7 +12,7 @@ namespace Forwarder.Lab;
 /// </summary>
 public sealed class ProxiedServer : IDisposable
 {
-    private const int FixedBytes = 16, PollUs = 200_000, TimeoutMs = 60_000, GreetingBytes = 64, SeedFactor = 7_919, DatagramTimeoutMs = 3_000;
+    private const int FixedBytes = 16, PollUs = 200_000, TimeoutMs = 60_000, GreetingBytes = 64, DatagramTimeoutMs = 3_000;
     private readonly Thread[] _threads;
     private volatile bool _stop;
 
@@ -20,7 +20,7 @@ public sealed class ProxiedServer : IDisposable
     public ProxiedServer(Netns netns, int port)
     {
         using CountdownEvent ready = new(2);
-        _threads = [netns.StartThread(() => Run(port, ready)), netns.StartThread(() => Datagrams(port, ready))];
+        _threads = [netns.StartThread(() => HashedStream.Listen(port, ready, TimeoutMs, () => _stop, Serve)), netns.StartThread(() => Datagrams(port, ready))];
         ready.Wait();
     }
 
@@ -75,64 +75,19 @@ public sealed class ProxiedServer : IDisposable
 
     private static string Exchange(IPEndPoint server, int bytes, int seed)
     {
-        using Socket socket = new(server.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = TimeoutMs, SendTimeout = TimeoutMs };
-        if (!socket.ConnectAsync(server).Wait(TimeoutMs))
-        {
-            return "connect: no answer";
-        }
-
-        byte[] greeting = new byte[GreetingBytes], data = new byte[bytes], hash = new byte[SHA256.HashSizeInBytes], back = new byte[bytes];
-        new Random(seed * SeedFactor).NextBytes(data);
+        using Socket socket = HashedStream.Connect(server, TimeoutMs);
         using NetworkStream stream = new(socket);
+        byte[] greeting = new byte[GreetingBytes];
         stream.ReadExactly(greeting);
         string expected = $"{socket.LocalEndPoint} to {server}", said = Encoding.ASCII.GetString(greeting).TrimEnd();
-        if (said != expected)
-        {
-            return $"greeted as {said}, not {expected}";
-        }
-
-        stream.Write(BitConverter.GetBytes(bytes));
-        stream.Write(data);
-        stream.ReadExactly(hash);
-        stream.ReadExactly(back);
-        return hash.AsSpan().SequenceEqual(SHA256.HashData(data)) && back.AsSpan().SequenceEqual(data) ? "" : "what arrived differs";
-    }
-
-    private void Run(int port, CountdownEvent ready)
-    {
-        using Socket listener = new(AddressFamily.InterNetworkV6, SocketType.Stream, ProtocolType.Tcp) { DualMode = true };
-        listener.Bind(new IPEndPoint(IPAddress.IPv6Any, port));
-        listener.Listen();
-        ready.Signal();
-        while (!_stop)
-        {
-            if (listener.Poll(PollUs, SelectMode.SelectRead))
-            {
-                using Socket socket = listener.Accept();
-                socket.ReceiveTimeout = socket.SendTimeout = TimeoutMs;
-                try
-                {
-                    using NetworkStream stream = new(socket);
-                    Serve(stream);
-                }
-                catch (IOException)
-                {
-                    // the client says what it missed
-                }
-            }
-        }
+        return said != expected ? $"greeted as {said}, not {expected}" : HashedStream.Exchange(stream, bytes, seed) ? "" : "what arrived differs";
     }
 
     private static void Serve(NetworkStream stream)
     {
         (IPEndPoint client, IPEndPoint vip) = ReadHeader(stream);
         stream.Write(Greeting(client, vip));
-        byte[] size = new byte[sizeof(int)];
-        stream.ReadExactly(size);
-        byte[] data = new byte[BitConverter.ToInt32(size)];
-        stream.ReadExactly(data);
-        stream.Write(SHA256.HashData(data));
-        stream.Write(data);
+        HashedStream.Answer(stream);
     }
 
     private static byte[] Greeting(IPEndPoint client, IPEndPoint vip) => Encoding.ASCII.GetBytes($"{client} to {vip}".PadRight(GreetingBytes));

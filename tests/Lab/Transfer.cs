@@ -10,7 +10,7 @@ namespace Forwarder.Lab;
 /// </summary>
 public sealed class Transfer : IDisposable
 {
-    private const int ChunkBytes = 64 << 10, PollUs = 200_000, TimeoutMs = 30_000, SeedFactor = 7_919;
+    private const int ChunkBytes = 64 << 10, PollUs = 200_000, TimeoutMs = 30_000;
     private readonly List<Thread> _threads = [];
     private volatile bool _stop;
 
@@ -18,7 +18,7 @@ public sealed class Transfer : IDisposable
     public Transfer(Netns netns, int port, params string[] addresses)
     {
         using CountdownEvent ready = new(1 + addresses.Length);
-        _threads.Add(netns.StartThread(() => Tcp(port, ready)));
+        _threads.Add(netns.StartThread(() => HashedStream.Listen(port, ready, TimeoutMs, () => _stop, HashedStream.Answer)));
         foreach (string address in addresses)
         {
             _threads.Add(netns.StartThread(() => Udp(new IPEndPoint(IPAddress.Parse(address), port), ready)));
@@ -106,53 +106,9 @@ public sealed class Transfer : IDisposable
 
     private static bool Exchange(IPEndPoint server, int bytes, int seed)
     {
-        using Socket socket = new(server.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = TimeoutMs, SendTimeout = TimeoutMs };
-        if (!socket.ConnectAsync(server).Wait(TimeoutMs))
-        {
-            throw new IOException("connect: no answer");
-        }
-
-        byte[] data = new byte[bytes];
-        new Random(seed * SeedFactor).NextBytes(data);
+        using Socket socket = HashedStream.Connect(server, TimeoutMs);
         using NetworkStream stream = new(socket);
-        stream.Write(BitConverter.GetBytes(bytes));
-        stream.Write(data);
-        byte[] hash = new byte[SHA256.HashSizeInBytes], back = new byte[bytes];
-        stream.ReadExactly(hash);
-        stream.ReadExactly(back);
-        return hash.AsSpan().SequenceEqual(SHA256.HashData(data)) && back.AsSpan().SequenceEqual(data);
-    }
-
-    private void Tcp(int port, CountdownEvent ready)
-    {
-        using Socket listener = new(AddressFamily.InterNetworkV6, SocketType.Stream, ProtocolType.Tcp) { DualMode = true };
-        listener.Bind(new IPEndPoint(IPAddress.IPv6Any, port));
-        listener.Listen();
-        ready.Signal();
-        while (!_stop)
-        {
-            if (!listener.Poll(PollUs, SelectMode.SelectRead))
-            {
-                continue;
-            }
-
-            using Socket socket = listener.Accept();
-            socket.ReceiveTimeout = socket.SendTimeout = TimeoutMs;
-            try
-            {
-                using NetworkStream stream = new(socket);
-                byte[] size = new byte[sizeof(int)];
-                stream.ReadExactly(size);
-                byte[] data = new byte[BitConverter.ToInt32(size)];
-                stream.ReadExactly(data);
-                stream.Write(SHA256.HashData(data));
-                stream.Write(data);
-            }
-            catch (IOException)
-            {
-                // the client says what it missed
-            }
-        }
+        return HashedStream.Exchange(stream, bytes, seed);
     }
 
     /// <summary>A socket of the address itself: so the answer has the source that was asked for.</summary>

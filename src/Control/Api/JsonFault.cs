@@ -18,7 +18,7 @@ public static partial class JsonFault
     public static string Text(JsonException e, JsonTypeInfo root, string whole = "The text")
     {
         string place = e.LineNumber is { } line ? $" (line {line + 1}, byte {e.BytePositionInLine + 1})" : "";
-        string[] steps = [.. (e.Path == null ? "" : JsonPointer.FromPath(e.Path)).Split('/').Skip(1)];
+        string[] steps = [.. (Pointer(e) ?? "").Split('/').Skip(1)];
         string message = Position().Replace(e.Message, "").TrimEnd('.', ' ');
         return Unmapped().Match(message) is { Success: true } unknown ? $"There is no member \"{unknown.Groups[1].Value}\" here; allowed are {Members(root, steps.SkipLast(1))}{place}."
             : Missing().Match(message) is { Success: true } missing ? $"What is missing: {missing.Groups[1].Value.Replace('\'', '"')}{place}."

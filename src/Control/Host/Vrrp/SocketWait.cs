@@ -7,7 +7,6 @@ namespace Forwarder.Control;
 public sealed class SocketWait
 {
     private const short Readable = 1;   // POLLIN
-    private const long NsPerS = 1_000_000_000;
     private readonly PollFd[] _sockets;
 
     /// <summary>For these sockets, which must stay open while it is in use; none = a sleep.</summary>
@@ -17,8 +16,7 @@ public sealed class SocketWait
     /// <summary>Returns when one of them can be read, or after so long.</summary>
     public void Until(long timeNs)
     {
-        Timespec time = new() { Seconds = (nint)(timeNs / NsPerS), Nanoseconds = (nint)(timeNs % NsPerS) };
-        _ = PPoll(_sockets, (nuint)_sockets.Length, time, 0);   // a signal or an error: the loop looks at the clock and at its sockets again
+        _ = PPoll(_sockets, (nuint)_sockets.Length, new Timespec(timeNs), 0);   // a signal or an error: the loop looks at the clock and at its sockets again
     }
 
     [DllImport("libc", EntryPoint = "ppoll")]
@@ -30,12 +28,5 @@ public sealed class SocketWait
     {
         public int Socket;
         public short Events, Found;
-    }
-
-    /// <summary>struct timespec.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    private struct Timespec
-    {
-        public nint Seconds, Nanoseconds;
     }
 }

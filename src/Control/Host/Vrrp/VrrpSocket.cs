@@ -18,7 +18,6 @@ public sealed class VrrpSocket : IDisposable
     private const int FrameBytesMax = 10_000, ReceiveBytes = 1 << 20;
     private const int SolSocket = 1, SoAttachFilter = 26, SolPacket = 263, PacketIgnoreOutgoing = 23;
     private const nuint SiocGStampNs = 0x8907;
-    private const long NsPerS = 1_000_000_000, NsPerTick = 100;
     private const ushort ProtocolAll = 3;
 
     private readonly Socket _socket;
@@ -89,19 +88,12 @@ public sealed class VrrpSocket : IDisposable
     private long AgeNs()
     {
         long sinceNs = VrrpLoop.NowNs - _emptyNs;
-        long wallNs = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * NsPerTick;
-        return GetStamp(Handle, SiocGStampNs, out Timespec at) == 0 ? Math.Clamp(wallNs - (at.Seconds * NsPerS) - at.Nanoseconds, 0, sinceNs) : sinceNs;
+        long wallNs = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick;
+        return GetStamp(Handle, SiocGStampNs, out Timespec at) == 0 ? Math.Clamp(wallNs - at.Ns, 0, sinceNs) : sinceNs;
     }
 
     [DllImport("libc", EntryPoint = "ioctl")]
     private static extern int GetStamp(int socket, nuint request, out Timespec at);
-
-    /// <summary>struct timespec.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    private struct Timespec
-    {
-        public nint Seconds, Nanoseconds;
-    }
 
     /// <summary>Sends a frame; false if the interface did not take it (it is down, or its queue is full).</summary>
     public bool TrySend(ReadOnlySpan<byte> frame)
