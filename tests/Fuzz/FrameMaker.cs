@@ -255,7 +255,7 @@ public sealed class FrameMaker(Random random, SecondDirector director)
         return fragments[0];
     }
 
-    /// <summary>The packet in parts; now and then one begins too early.</summary>
+    /// <summary>The packet in parts; now and then one begins too early, or has come a longer way than the first.</summary>
     private IEnumerable<byte[]> Fragments(byte[] ip, int header, int partBytes)
     {
         int end, first = header + ((random.Next(4) == 0 ? 8 : 24) / 8 * 8), id = random.Next(65_536);
@@ -264,6 +264,11 @@ public sealed class FrameMaker(Random random, SecondDirector director)
             end = Math.Min(at + (at == header ? first - header : partBytes), ip.Length);
             int from = random.Next(32) == 0 ? Math.Max(at - 8, header) : at, offset = from - header, more = end < ip.Length ? 1 : 0;
             byte[] part;
+            if (at > header && random.Next(16) == 0)
+            {
+                ip[ip[0] >> 4 == 4 ? 8 : 7] = (byte)random.Next(3);
+            }
+
             if (ip[0] >> 4 == 4)
             {
                 part = [.. ip[..header], .. ip[from..end]];

@@ -4,7 +4,7 @@ using System.Globalization;
 namespace Forwarder.Fuzz.Tests;
 
 /// <summary>
-/// How long a target runs, and from which seed: FUZZ_SECONDS of CPU time (default 5, each target; ten times as long at most) and FUZZ_SEED (default 1). What is
+/// How long a target runs, and from which seed: FUZZ_SECONDS of the CPU time of all targets that run side by side (default 5; ten times as long by the clock at most) and FUZZ_SEED (default 1). What is
 /// tried next is written to a file first, so that it is there even if the process dies of it.
 /// </summary>
 public sealed class FuzzRun : IDisposable
