@@ -31,6 +31,7 @@ public sealed class FwdctlTests(DirectorBed bed) : IClassFixture<DirectorBed>
         Refused("service edit tcp:172.16.58.1:80 --connections-max -1", "(/connectionsMax)");
         Refused("service edit tcp:172.16.58.1:80 --client-address proxyV2", "(/servers/0/method)");
         Refused("service add udp:172.16.58.1:81 --client-address proxyV1", "(/clientAddress)");
+        Refused("service add udp:172.16.58.1:81 --client-address toa", "toa is for TCP services alone. (/clientAddress)");
         Refused("service add tcp:172.16.58.1:81 -s rr", "(/scheduler)");
         Refused("service add tcp:172.16.58.1:81 --maglev-table-size 252", "(/maglevTableSize)");
         Assert.Equal(0, bed.Fwdctl("service delete tcp:172.16.58.1:80").ExitCode);

@@ -36,19 +36,23 @@ public sealed class Nat64Tests
 
     /// <summary>IPv6 sends packets of 1,280 bytes whatever it is told (RFC 8200 section 5).</summary>
     [Theory]
-    [InlineData(1_259, false)]
-    [InlineData(1_260, true)]
-    public void TheServersLinkTakesTheSmallestPacketOfIPv6(int mtuBytes, bool taken)
+    [InlineData(1_259, null, 1_260)]
+    [InlineData(1_260, null, 0)]
+    [InlineData(1_279, "toa", 1_280)]
+    [InlineData(1_280, "toa", 0)]
+    [InlineData(1_311, "proxyV2", 1_312)]
+    [InlineData(1_312, "proxyV2", 0)]
+    public void TheServersLinkTakesTheSmallestPacketOfIPv6(int mtuBytes, string? clientAddress, int neededBytes)
     {
         DesiredState state = State("172.16.58.200");
-        state = state with { Dataplane = state.Dataplane with { Ports = [state.Dataplane.Ports[0] with { MtuBytes = mtuBytes }] }, Services = [state.Services[0] with { Servers = [state.Services[0].Servers[0]] }] };
-        if (taken)
+        state = state with { Dataplane = state.Dataplane with { Ports = [state.Dataplane.Ports[0] with { MtuBytes = mtuBytes }] }, Services = [state.Services[0] with { ClientAddress = clientAddress, Servers = [state.Services[0].Servers[0]] }] };
+        if (neededBytes == 0)
         {
             ModelBuilder.Build(state, new CheckedServices());
         }
         else
         {
-            Assert.Contains("needs an MTU of at least 1260", Assert.Throws<ApiException>(() => ModelBuilder.Build(state, new CheckedServices())).Message, StringComparison.Ordinal);
+            Assert.Contains($"needs an MTU of at least {neededBytes}", Assert.Throws<ApiException>(() => ModelBuilder.Build(state, new CheckedServices())).Message, StringComparison.Ordinal);
         }
     }
 }

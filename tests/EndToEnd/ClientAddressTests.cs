@@ -1,12 +1,17 @@
+using System.Globalization;
+using System.Net;
+using Forwarder.Api;
 using Forwarder.Lab;
+using Forwarder.TestSupport;
 
 namespace Forwarder.EndToEnd.Tests;
 
-/// <summary>Servers behind FullNAT learn the addresses of their clients: by nginx, whose reading of the PROXY protocol is not ours, and by a server that speaks first.</summary>
+/// <summary>Servers behind FullNAT learn the addresses of their clients: by nginx, whose reading of the PROXY protocol is not ours, and by a server that speaks first; TOA as tshark sees it at the server.</summary>
 public sealed class ClientAddressTests : IDisposable
 {
     private const string Source = "172.16.58.200", Source6 = "fd16::200", Client6 = "fd16::1", Nat64Vip = "fd16::164";
     private const int Port = 8080, ServerPort = 8081, TransferBytes = 20_000_000, LossyBytes = 100_000, LossyConnections = 4, DatagramBytesMax = 1_500 - 48 - 64;
+    private const int OptionKind = 254, OpeningSegmentsMax = 1_000, AnswerTimeoutMs = 5_000;
     private readonly S1Lab _lab = new();
 
     public ClientAddressTests()
@@ -44,7 +49,6 @@ public sealed class ClientAddressTests : IDisposable
         Assert.Equal("", ProxiedServer.Exchange(_lab.Client, vip, Port, TransferBytes, seed: client.Length));
     }
 
-    /// <summary>A tenth of all TCP packets is lost, each way: of handshakes, headers and what acknowledges them, too.</summary>
     [Fact]
     public void Each_datagram_has_the_header()
     {
@@ -56,6 +60,7 @@ public sealed class ClientAddressTests : IDisposable
         }
     }
 
+    /// <summary>A tenth of all TCP packets is lost, each way: of handshakes, headers and what acknowledges them, too.</summary>
     [Fact]
     public void What_is_lost_comes_again()
     {
@@ -75,12 +80,65 @@ public sealed class ClientAddressTests : IDisposable
         }
     }
 
+    /// <summary>A capture at the server shows the option in the SYN, in an ACK without data and in data, and no longer when the server has answered; what is as large as it may be passes without an ICMP error.</summary>
+    [Theory]
+    [MemberData(nameof(Ways))]
+    public void The_option_is_in_the_segments_that_open_a_connection(string client, string vip, bool serverV6)
+    {
+        Service(vip, serverV6, Port, ServerPort, address: "toa");
+        using Transfer server = new(_lab.RealServers[0].Netns, ServerPort);
+        using Capture capture = new(_lab.RealServers[0].Netns, "e0", $"dst port {ServerPort} and {(serverV6 ? "ip6[60]" : "tcp[20]")} = {OptionKind}", _lab.Folder);
+        Assert.True(Transfer.Run(_lab.Client, vip, Port, TransferBytes, seed: 3), "what arrived differs");
+        string localPort = _lab.Director.Api.Get("v1/connections", ApiJson.Default.ConnectionList).Connections.Single().Client.Split(':')[^1];
+        string option = Convert.ToHexString(Segment.AddressOption(new IPEndPoint(IPAddress.Parse(client), int.Parse(localPort, CultureInfo.InvariantCulture))));
+        IReadOnlyList<string[]> seen = capture.Dissect("tcp", "tcp.options", "tcp.flags.syn", "tcp.len", "tcp.checksum.status");
+        Assert.All(seen, f => Assert.StartsWith(option, f[0].ToUpperInvariant(), StringComparison.Ordinal));
+        Assert.All(seen, f => Assert.Equal("1", f[3]));
+        Assert.Contains(seen, f => f[1] == "1");
+        Assert.Contains(seen, f => f[1] == "0" && f[2] == "0");
+        Assert.InRange(seen.Count(f => f[2] != "0"), 1, OpeningSegmentsMax);
+        Assert.Equal(0u, _lab.Director.Api.Get("v1/counters", ApiJson.Default.CountersView).SlowPath["errorsSent"]);
+    }
+
+    /// <summary>A client that writes the option itself, segment by segment: the server sees its own address alone.</summary>
+    [Fact]
+    public void A_forged_option_does_not_reach_the_server()
+    {
+        Service(S1Lab.Vip, serverV6: false, Port, ServerPort, address: "toa");
+        using Transfer server = new(_lab.RealServers[0].Netns, ServerPort);
+        using Capture capture = new(_lab.RealServers[0].Netns, "e0", $"tcp dst port {ServerPort}", _lab.Folder);
+        using RawPort port = new(_lab.Client, "e0");
+        IPEndPoint client = new(IPAddress.Parse("172.16.0.77"), 40_000); // the client's kernel does not know this address, and resets nothing
+        byte[] forged = Segment.AddressOption(new IPEndPoint(IPAddress.Parse("10.0.0.1"), 53));
+        Segment syn = new(client, new IPEndPoint(IPAddress.Parse(S1Lab.Vip), Port)) { Sequence = 1_000, Flags = Segment.Syn, Options = [.. forged, 2, 4, 5, 180] };
+        Segment opened = Exchange(port, syn), ack = syn with { Sequence = 1_001, Acknowledgment = opened.Sequence + 1, Flags = Segment.Ack, Options = [1, .. forged, 1, 1, 0] };
+        Send(port, ack);
+        Segment answer = Exchange(port, ack with { Flags = Segment.Ack | Segment.Psh, Data = [1, 0, 0, 0, 65] });
+        Assert.Equal(0, answer.Flags & Segment.Rst);
+        Send(port, ack with { Sequence = 1_006, Flags = Segment.Rst });
+
+        string own = Convert.ToHexString(Segment.AddressOption(client)), blank = "0101010101010101";
+        Wait.Until(() => _lab.Director.Api.Get("v1/workers", ApiJson.Default.IReadOnlyListWorkerView)[0].Counters["toaForged"] == 4, "four segments with a forged option");
+        Assert.Equal([$"{own}{blank}020405B4", $"{own}01{blank}010100", $"{own}01{blank}010100", $"01{blank}010100"], capture.Dissect("tcp", "tcp.options").Select(f => f[0].ToUpperInvariant()));
+    }
+
+    private static void Send(RawPort port, Segment segment) =>
+        port.Send([.. Convert.FromHexString(S1Lab.DirectorMac.Replace(":", "", StringComparison.Ordinal)), 2, 0, 0, 0, 0, 1, 8, 0, .. segment.ToPacket()]);
+
+    /// <summary>Sends a segment; returns the next one that its sender gets.</summary>
+    private static Segment Exchange(RawPort port, Segment segment)
+    {
+        Send(port, segment);
+        byte[]? frame = port.Receive(f => f.Length >= 54 && f[12] == 8 && f[23] == 6 && f.AsSpan(30, 4).SequenceEqual(segment.From.Address.GetAddressBytes()), AnswerTimeoutMs);
+        return Segment.Of(Ip.Of(frame ?? throw new IOException("no answer")));
+    }
+
     /// <summary>A service with one real server; returns the VIP as URLs have it.</summary>
-    private string Service(string vip, bool serverV6, int port, int serverPort, string protocol = "tcp")
+    private string Service(string vip, bool serverV6, int port, int serverPort, string protocol = "tcp", string address = "proxyV2")
     {
         string shown = vip.Contains(':', StringComparison.Ordinal) ? $"[{vip}]" : vip, id = $"{protocol}:{shown}:{port}";
         string server = serverV6 ? $"[{_lab.RealServers[0].AddressV6}]" : _lab.RealServers[0].Address;
-        foreach (string line in (string[])[$"service add {id} --client-address proxyV2", $"server add {id} {server}:{serverPort} --method fullnat"])
+        foreach (string line in (string[])[$"service add {id} --client-address {address}", $"server add {id} {server}:{serverPort} --method fullnat"])
         {
             CommandResult result = _lab.Director.Fwdctl(line);
             Assert.True(result.ExitCode == 0, $"{line}: {result.Errors}");

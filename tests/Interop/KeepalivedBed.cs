@@ -74,8 +74,7 @@ public sealed class KeepalivedBed : IDisposable
     public IReadOnlyList<string[]> Dissect(string filter, params string[] fields)
     {
         EndCapture();
-        string output = Shell.Run(["tshark", "-r", PathOf("pcap"), "-o", "ip.check_checksum:TRUE", "-Y", filter, "-T", "fields", .. fields.SelectMany(f => new[] { "-e", f })]);
-        return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t'))];
+        return Pcap.Dissect(PathOf("pcap"), filter, fields);
     }
 
     public void Dispose()

@@ -22,14 +22,26 @@ public sealed class Capture : IDisposable
     /// <summary>Ends the capture and returns its frames.</summary>
     public IReadOnlyList<byte[]> Stop() => [.. StopTimed().Select(f => f.Frame)];
 
+    /// <summary>Ends the capture and returns fields of its frames that fit, as <see cref="Pcap.Dissect"/>.</summary>
+    public IReadOnlyList<string[]> Dissect(string filter, params string[] fields)
+    {
+        End();
+        return Pcap.Dissect(_path, filter, fields);
+    }
+
     /// <summary>As <see cref="Stop"/>, with times in µs.</summary>
     public IReadOnlyList<(long TimeUs, byte[] Frame)> StopTimed()
+    {
+        End();
+        return Pcap.ReadTimed(_path);
+    }
+
+    private void End()
     {
         const int SettleMs = 300;
         Thread.Sleep(SettleMs);   // what the kernel still holds for tcpdump
         Shell.Run($"kill -INT {_tcpdump.Id}");
         _tcpdump.WaitForExit();
-        return Pcap.ReadTimed(_path);
     }
 
     /// <inheritdoc/>

@@ -26,6 +26,13 @@ public static class Pcap
         return frames;
     }
 
+    /// <summary>Fields of those frames of a file that fit, by an independent dissector (tshark), which checks checksums.</summary>
+    public static IReadOnlyList<string[]> Dissect(string path, string filter, params string[] fields)
+    {
+        string output = Shell.Run(["tshark", "-r", path, "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-Y", filter, "-T", "fields", .. fields.SelectMany(f => new[] { "-e", f })]);
+        return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t'))];
+    }
+
     /// <summary>Destination MAC address.</summary>
     public static string Destination(byte[] frame) => Mac(frame.AsSpan(0, 6));
 

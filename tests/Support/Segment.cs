@@ -19,6 +19,9 @@ public sealed record Segment(IPEndPoint From, IPEndPoint To)
     public byte Flags { get; init; } = Ack;
 
     /// <inheritdoc cref="Sequence"/>
+    public ushort Window { get; init; } = 64_000;
+
+    /// <inheritdoc cref="Sequence"/>
     public ushort Urgent { get; init; }
 
     /// <summary>TTL or hop limit.</summary>
@@ -39,7 +42,7 @@ public sealed record Segment(IPEndPoint From, IPEndPoint To)
         BinaryPrimitives.WriteUInt32BigEndian(l4.AsSpan(4), Sequence);
         BinaryPrimitives.WriteUInt32BigEndian(l4.AsSpan(8), Acknowledgment);
         (l4[12], l4[13]) = ((byte)((20 + Options.Length) / 4 << 4), Flags);
-        BinaryPrimitives.WriteUInt16BigEndian(l4.AsSpan(14), 64_000);
+        BinaryPrimitives.WriteUInt16BigEndian(l4.AsSpan(14), Window);
         BinaryPrimitives.WriteUInt16BigEndian(l4.AsSpan(18), Urgent);
         Options.CopyTo(l4, 20);
         Data.CopyTo(l4, 20 + Options.Length);
@@ -58,7 +61,7 @@ public sealed record Segment(IPEndPoint From, IPEndPoint To)
             new IPEndPoint(new IPAddress(packet.Slice(v4 ? 16 : 24, address)), BinaryPrimitives.ReadUInt16BigEndian(l4[2..])))
         {
             Sequence = BinaryPrimitives.ReadUInt32BigEndian(l4[4..]), Acknowledgment = BinaryPrimitives.ReadUInt32BigEndian(l4[8..]), Flags = l4[13],
-            Urgent = BinaryPrimitives.ReadUInt16BigEndian(l4[18..]), Ttl = packet[v4 ? 8 : 7], Options = l4[20..header].ToArray(), Data = l4[header..].ToArray(),
+            Window = BinaryPrimitives.ReadUInt16BigEndian(l4[14..]), Urgent = BinaryPrimitives.ReadUInt16BigEndian(l4[18..]), Ttl = packet[v4 ? 8 : 7], Options = l4[20..header].ToArray(), Data = l4[header..].ToArray(),
         };
         byte[] again = read.ToPacket();
         packet.Slice(v4 ? 4 : 0, v4 ? 2 : 4).CopyTo(again.AsSpan(v4 ? 4 : 0)); // identification and don't-fragment, traffic class and flow label: not of interest
@@ -69,6 +72,13 @@ public sealed record Segment(IPEndPoint From, IPEndPoint To)
         }
 
         return packet.SequenceEqual(again) ? read : throw new InvalidDataException($"Wrong length or checksum: {Convert.ToHexString(packet)}, right would be {Convert.ToHexString(again)}.");
+    }
+
+    /// <summary>TOA: the option that has an address and port, as DPVS and its kernel module know it.</summary>
+    public static byte[] AddressOption(IPEndPoint client)
+    {
+        byte[] address = client.Address.GetAddressBytes();
+        return [254, (byte)(4 + address.Length), (byte)(client.Port >> 8), (byte)client.Port, .. address];
     }
 
     /// <summary>The header of the PROXY protocol, version 2, for a connection, after section 2.2 of its specification.</summary>

@@ -15,7 +15,7 @@ public sealed record ServiceChange
     /// <summary>Name of a pool of source addresses.</summary>
     public string? SourcePool { get; set; }
 
-    /// <summary>"none" or "proxyV2".</summary>
+    /// <summary>"none", "proxyV2" or "toa".</summary>
     public string? ClientAddress { get; set; }
 
     /// <summary>Time-outs of its flows.</summary>

@@ -33,7 +33,7 @@ public sealed record ServiceView
     /// <summary>Pool of its FullNAT servers, if one is named.</summary>
     public string? SourcePool { get; set; }
 
-    /// <summary>How its servers learn the addresses of clients: "none" or "proxyV2".</summary>
+    /// <summary>How its servers learn the addresses of clients: "none", "proxyV2" or "toa".</summary>
     public string ClientAddress { get; set; } = "none";
 
     /// <summary>How its flows begin and end, where it differs from the director's settings.</summary>

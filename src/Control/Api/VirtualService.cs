@@ -24,7 +24,7 @@ public sealed record VirtualService
     /// <summary>Pool that its FullNAT servers see clients by; null = the only one that there is.</summary>
     public string? SourcePool { get; set; }
 
-    /// <summary>How its servers learn the addresses of clients, if all of them have the method fullnat: "none" (default) or "proxyV2" (PROXY protocol, version 2; TCP and UDP).</summary>
+    /// <summary>How its servers learn the addresses of clients, if all of them have the method fullnat: "none" (default), "proxyV2" (PROXY protocol, version 2; TCP and UDP) or "toa" (TCP option 254; TCP).</summary>
     public string? ClientAddress { get; set; }
 
     /// <summary>How its flows begin and end, where it differs from the director's <see cref="DesiredState.Flows"/>.</summary>

@@ -84,7 +84,7 @@ public static class Commands
         Option<int?> size = new("--maglev-table-size") { Description = "A prime from 251 to 655373" };
         Option<int?> most = new("--connections-max") { Description = "Connections at which it takes no new ones; 0 = no limit" };
         Option<string?> pool = new("--source-pool") { Description = "Source pool of its FullNAT servers" };
-        Option<string?> address = new("--client-address") { Description = "How FullNAT servers learn the addresses of clients: none or proxyV2 (PROXY protocol)" };
+        Option<string?> address = new("--client-address") { Description = "How FullNAT servers learn the addresses of clients: none, proxyV2 (PROXY protocol) or toa (TCP option)" };
         Option<bool?> sloppy = new("--sloppy-tcp") { Description = "true: any TCP packet opens a flow; false: a SYN alone" };
         Option<bool?> sloppySctp = new("--sloppy-sctp") { Description = "true: any SCTP packet opens a flow; false: an INIT alone" };
         Option<bool?> noDestination = new("--expire-no-destination") { Description = "true: flows of a removed real server end; false: they are kept until their time-out" };

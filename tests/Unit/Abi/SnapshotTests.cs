@@ -143,6 +143,26 @@ public sealed class SnapshotTests
     }
 
     [Theory]
+    [InlineData(ClientAddressMode.ProxyV2, 6, SnapshotFault.None)]
+    [InlineData(ClientAddressMode.ProxyV2, 17, SnapshotFault.None)]
+    [InlineData(ClientAddressMode.ProxyV2, 132, SnapshotFault.Service)]
+    [InlineData(ClientAddressMode.Toa, 6, SnapshotFault.None)]
+    [InlineData(ClientAddressMode.Toa, 17, SnapshotFault.Service)]
+    [InlineData(ClientAddressMode.Toa, 132, SnapshotFault.Service)]
+    [InlineData(ClientAddressMode.Toa + 1, 6, SnapshotFault.Service)]
+    public void TheClientsAddressIsToldAsItsProtocolPermits(ClientAddressMode mode, byte protocol, SnapshotFault expected)
+    {
+        ContentBuilder builder = new();
+        ushort lan = builder.Interface(0, 10, "172.16.58.2");
+        builder.Service("172.16.58.1", 80, protocol, Scheduler.Wlc, 251, (lan, "172.16.58.7", 2));
+        builder.FullNat(1, 8080, "172.16.58.200");
+        CollectionsMarshal.AsSpan(builder.Content.Services)[1].ClientAddress = mode;
+        byte[] bytes = new byte[SnapshotWriter.MeasureBytes(builder.Content)];
+        SnapshotWriter.Write(builder.Content, 1, bytes);
+        Assert.Equal(expected, SnapshotVerifier.Verify(bytes, 1, out _));
+    }
+
+    [Theory]
     [InlineData(0, SnapshotFault.None)]
     [InlineData(1, SnapshotFault.None)]
     [InlineData(2, SnapshotFault.Header)]

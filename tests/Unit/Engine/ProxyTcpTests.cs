@@ -71,7 +71,7 @@ public sealed unsafe class ProxyTcpTests
         }
 
         Assert.Equal(First + 3 - bed.HeaderBytes, bed.ToClient(bed.OfServer(ServerFirst, First + 3))!.Acknowledgment);
-        Assert.Equal(First + 3 - bed.HeaderBytes, QuotedToClient(bed, Packet(bed, bed.OfClient(First + 3 - bed.HeaderBytes, ServerFirst, data: s_hello))));
+        Assert.Equal(First + 3 - bed.HeaderBytes, bed.QuotedToClient(Packet(bed, bed.OfClient(First + 3 - bed.HeaderBytes, ServerFirst, data: s_hello))));
     }
 
     [Fact]
@@ -253,11 +253,11 @@ public sealed unsafe class ProxyTcpTests
         using ProxyBed bed = Opened(clientV6, serverV6);
         byte[] header = Packet(bed, bed.OfClient(First, ServerFirst));
         byte[] ahead = Packet(bed, bed.OfClient(First + 5, ServerFirst, data: s_hello));
-        Assert.Equal(First, QuotedToClient(bed, header));
-        Assert.Equal(First + 5, QuotedToClient(bed, ahead));
+        Assert.Equal(First, bed.QuotedToClient(header));
+        Assert.Equal(First + 5, bed.QuotedToClient(ahead));
         _ = bed.ToClient(bed.OfServer(ServerFirst, First + bed.HeaderBytes));
-        Assert.Equal(First, QuotedToClient(bed, header));
-        Assert.Equal(First + 100_000, QuotedToClient(bed, Packet(bed, bed.OfClient(First + 100_000, ServerFirst, data: s_hello))));
+        Assert.Equal(First, bed.QuotedToClient(header));
+        Assert.Equal(First + 100_000, bed.QuotedToClient(Packet(bed, bed.OfClient(First + 100_000, ServerFirst, data: s_hello))));
     }
 
     [Fact]
@@ -275,17 +275,6 @@ public sealed unsafe class ProxyTcpTests
     }
 
     private static byte[] Packet(ProxyBed bed, Segment segment) => bed.FromClient(segment.ToPacket())!;
-
-    /// <summary>Sequence number that the client sees in an error of the server's host (no route to host) about a packet.</summary>
-    private static uint QuotedToClient(ProxyBed bed, byte[] packet)
-    {
-        bool serverV6 = bed.Server.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6, clientV6 = bed.Client.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6;
-        string from = bed.Server.Address.ToString(), to = bed.Source.ToString();
-        byte[] icmp = [serverV6 ? (byte)1 : (byte)3, serverV6 ? (byte)3 : (byte)1, 0, 0, 0, 0, 0, 0, .. packet];
-        byte[] error = bed.FromServer(Ip.Finish(serverV6 ? Ip.V6(from, to, 58, icmp) : Ip.V4(from, to, 1, icmp)))!;
-        Assert.Equal(error, Ip.Finish([.. error]));
-        return BinaryPrimitives.ReadUInt32BigEndian(error.AsSpan(clientV6 ? 40 + 8 + 40 + 4 : 20 + 8 + 20 + 4));
-    }
 
     private static byte[] Sack(params uint[] edges)
     {

@@ -7,10 +7,10 @@ namespace Forwarder.Control;
 /// <summary>How servers learn the addresses of clients: the names that the API has for it, and what each needs.</summary>
 internal static class ClientAddresses
 {
-    /// <summary>Bytes of the PROXY protocol's header with IPv6 clients.</summary>
-    private const int Header6Bytes = 52;
+    /// <summary>Bytes that each takes of a packet of an IPv6 client.</summary>
+    private const int ProxyHeader6Bytes = 52, ToaOption6Bytes = 20;
 
-    private const string None = "none", ProxyV2 = "proxyV2", Allowed = $"{None} and {ProxyV2}";
+    private const string None = "none", ProxyV2 = "proxyV2", Toa = "toa", Allowed = $"{None}, {ProxyV2} and {Toa}";
 
     /// <summary>By its name; null = none.</summary>
     /// <exception cref="ApiException">There is no such way, or not for this protocol or one of these servers.</exception>
@@ -20,16 +20,18 @@ internal static class ClientAddresses
         {
             null or None => ClientAddressMode.None,
             ProxyV2 => ClientAddressMode.ProxyV2,
+            Toa => ClientAddressMode.Toa,
             _ => throw ApiException.Invalid($"{at}/clientAddress", $"\"{name}\" is not known; allowed are {Allowed}."),
         };
-        ModelBuilder.Demand(mode == ClientAddressMode.None || protocol != Protocols.Sctp, $"{at}/clientAddress", $"{name} is for TCP and UDP services alone.");
+        ModelBuilder.Demand(mode != ClientAddressMode.ProxyV2 || protocol != Protocols.Sctp, $"{at}/clientAddress", $"{name} is for TCP and UDP services alone.");
+        ModelBuilder.Demand(mode != ClientAddressMode.Toa || protocol == Protocols.Tcp, $"{at}/clientAddress", $"{name} is for TCP services alone.");
         for (int i = 0; mode != ClientAddressMode.None && i < servers.Count; i++)
         {
             string server = $"Real server {servers[i].Id} has the method {servers[i].MethodName}, and would get no address of a client by {name}";
             ModelBuilder.Demand(servers[i].Method == ForwardingMethod.FullNat, $"{at}/servers/{i}/method", $"{server}; all servers of a service with clientAddress need fullnat.");
             // IPv6 hosts send packets of 1,280 bytes whatever they are told (RFC 8200 section 5).
             InterfaceModel egress = interfaces[servers[i].Interface];
-            int least = ModelBuilder.Ipv6MtuMin + Header6Bytes + servers[i].OuterBytes;
+            int least = ModelBuilder.Ipv6MtuMin + (mode == ClientAddressMode.Toa ? ToaOption6Bytes : ProxyHeader6Bytes) + servers[i].OuterBytes;
             ModelBuilder.Demand(vip.AddressFamily == AddressFamily.InterNetwork || egress.MtuBytes >= least, $"{at}/clientAddress", $"{name} with IPv6 clients needs an MTU of at least {least} bytes to {servers[i].Address}; interface {egress.Name} has {egress.MtuBytes}.");
         }
 
@@ -37,5 +39,5 @@ internal static class ClientAddresses
     }
 
     /// <summary>Its name in the API.</summary>
-    public static string NameOf(ClientAddressMode mode) => mode == ClientAddressMode.ProxyV2 ? ProxyV2 : None;
+    public static string NameOf(ClientAddressMode mode) => mode switch { ClientAddressMode.ProxyV2 => ProxyV2, ClientAddressMode.Toa => Toa, _ => None };
 }

@@ -44,6 +44,8 @@ public struct WorkerCounters
     public ulong FragmentedPackets, FragmentsFollowed;
     /// <summary>Datagrams whose place in the fragment table was given to a newer one before they were complete.</summary>
     public ulong FragmentsEvicted;
+    /// <summary>Segments of clients in which a TOA option of their own was overwritten, and those in which other options gave way to the director's (clientAddress toa).</summary>
+    public ulong ToaForged, ToaOptionsCut;
     /// <summary>Turns of the loop, and those that found no packet.</summary>
     public ulong Turns, IdleTurns;
 }

@@ -166,9 +166,14 @@ public static unsafe class SnapshotVerifier
         return empty4 && empty6 && emptyKey4 && emptyKey6 ? SnapshotFault.None : SnapshotFault.HashTable;
     }
 
-    /// <summary>The PROXY protocol is for TCP and UDP.</summary>
-    private static bool IsClientAddress(in ServiceEntry service) =>
-        service.ClientAddress == ClientAddressMode.None || (service.ClientAddress == ClientAddressMode.ProxyV2 && service.Protocol is ServiceEntry.Tcp or ServiceEntry.Udp);
+    /// <summary>The PROXY protocol is for TCP and UDP, TOA for TCP.</summary>
+    private static bool IsClientAddress(in ServiceEntry service) => service.ClientAddress switch
+    {
+        ClientAddressMode.None => true,
+        ClientAddressMode.ProxyV2 => service.Protocol is ServiceEntry.Tcp or ServiceEntry.Udp,
+        ClientAddressMode.Toa => service.Protocol == ServiceEntry.Tcp,
+        _ => false,
+    };
 
     private static bool IsGroup(ushort group, uint groupsEnd) => group == 0 || group < groupsEnd;
 

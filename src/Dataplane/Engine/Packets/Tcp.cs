@@ -6,10 +6,16 @@ namespace Forwarder.Engine;
 /// <summary>Changes of TCP segments (RFC 9293). Checksums follow incrementally (RFC 1624), so that a wrong one stays wrong.</summary>
 internal static unsafe class Tcp
 {
-    private const byte EndOfOptions = 0, NoOperation = 1, MaximumSegmentSize = 2, MaximumSegmentSizeBytes = 4, SelectiveAcknowledgment = 5;
+    /// <summary>Most bytes of options (RFC 9293 section 3.1).</summary>
+    public const int OptionsBytesMax = 40;
+
+    /// <summary>Kinds of options (RFC 9293 section 3.1, RFC 2018, RFC 7323).</summary>
+    private const byte EndOfOptions = 0, NoOperation = 1, MaximumSegmentSize = 2, WindowScale = 3, SelectiveAcknowledgmentPermitted = 4, SelectiveAcknowledgment = 5, Timestamps = 8;
+
+    private const int MaximumSegmentSizeBytes = 4, OffsetAndFlags = 12;
 
     /// <summary>Bytes of the header with its options.</summary>
-    public static int HeaderBytes(byte* l4) => (l4[12] >> 4) * 4;
+    public static int HeaderBytes(byte* l4) => (l4[OffsetAndFlags] >> 4) * 4;
 
     /// <summary>Sequence number, acknowledgment number.</summary>
     public static uint Sequence(byte* l4) => BinaryPrimitives.ReverseEndianness(*(uint*)(l4 + 4));
@@ -47,9 +53,11 @@ internal static unsafe class Tcp
         }
     }
 
-    /// <summary>Makes the maximum segment size of a SYN smaller: at most so many bytes, and then less by some.</summary>
-    public static void LowerSegmentSize(byte* l4, uint bytesMax, uint lessBytes)
+    /// <summary>Makes the maximum segment size of a SYN smaller: at most what a path takes, and then less by some bytes.</summary>
+    public static void LowerSegmentSize(byte* l4, int ipVersion, uint mtuBytes, uint lessBytes)
     {
+        // IP and TCP header without options are what it does not count (RFC 9293 section 3.7.1).
+        uint bytesMax = mtuBytes - (uint)((ipVersion == 4 ? Wire.Ipv4Bytes : Wire.Ipv6Bytes) + Wire.TcpBytes);
         byte* option = Find(l4, MaximumSegmentSize);
         if (option == null || option[1] != MaximumSegmentSizeBytes)
         {
@@ -63,6 +71,65 @@ internal static unsafe class Tcp
             *(ushort*)(option + 2) = lowered;
             AddToChecksum(l4, Aligned((ushort)~old + (ulong)lowered, (int)(option - l4)));
         }
+    }
+
+    /// <summary>Overwrites all options of a kind. Returns whether there were any.</summary>
+    public static bool TryBlank(byte* l4, byte kind)
+    {
+        byte* options = l4 + Wire.TcpBytes, end = l4 + HeaderBytes(l4), next;
+        if (Find(l4, kind) == null)
+        {
+            return false;
+        }
+
+        ushort before = Checksum.Fold(Checksum.Sum(options, (int)(end - options)));
+        for (byte* option = OptionAt(options, end); option != null; option = OptionAt(next, end))
+        {
+            next = option + option[1];
+            if (*option == kind)
+            {
+                new Span<byte>(option, option[1]).Fill(NoOperation);
+            }
+        }
+
+        AddToChecksum(l4, before + Checksum.Sum(options, (int)(end - options)));
+        return true;
+    }
+
+    /// <summary>Copies those options that two hosts agree on in their SYNs, timestamps included, as far as there is room. Returns their bytes, a multiple of four.</summary>
+    public static int CopyAgreed(byte* l4, byte* to, int roomBytes)
+    {
+        int bytes = 0;
+        byte* end = l4 + HeaderBytes(l4);
+        for (byte* option = OptionAt(l4 + Wire.TcpBytes, end); option != null; option = OptionAt(option + option[1], end))
+        {
+            if (*option is MaximumSegmentSize or WindowScale or SelectiveAcknowledgmentPermitted or Timestamps && bytes + option[1] <= roomBytes)
+            {
+                new ReadOnlySpan<byte>(option, option[1]).CopyTo(new Span<byte>(to + bytes, option[1]));
+                bytes += option[1];
+            }
+        }
+
+        int padding = -bytes & 3;
+        new Span<byte>(to + bytes, padding).Clear(); // end of options
+        return bytes + padding;
+    }
+
+    /// <summary>Puts options in the place of a segment's own. All headers before them move: mbufs have room in front; the data stays where it is.</summary>
+    public static void SetOptions(Burst* burst, int i, byte* ip, byte* l4, byte* options, int bytes)
+    {
+        int oldBytes = HeaderBytes(l4) - Wire.TcpBytes, more = bytes - oldBytes;
+        byte* frame = (byte*)burst->Frame[i], old = l4 + Wire.TcpBytes;
+        ulong sum = Checksum.Fold(Checksum.Sum(old, oldBytes)) + Checksum.Sum(options, bytes);
+        new ReadOnlySpan<byte>(frame, (int)(old - frame)).CopyTo(new Span<byte>(frame - more, (int)(old - frame)));
+        new ReadOnlySpan<byte>(options, bytes).CopyTo(new Span<byte>(old - more, bytes));
+        (burst->Frame[i], burst->Length[i]) = ((ulong)(frame - more), (uint)(burst->Length[i] + more));
+        burst->Moved |= 1u << i;
+        ip -= more;
+        l4 -= more;
+        sum += (ushort)~*(ushort*)(l4 + OffsetAndFlags);
+        l4[OffsetAndFlags] = (byte)(((Wire.TcpBytes + bytes) / 4 << 4) | (l4[OffsetAndFlags] & 0xF));
+        Grow(ip, l4, more, sum + *(ushort*)(l4 + OffsetAndFlags));
     }
 
     /// <summary>Takes the data off a segment. Returns how many bytes that were.</summary>
@@ -98,23 +165,26 @@ internal static unsafe class Tcp
     private static void AddToChecksum(byte* l4, ulong sum) =>
         *(ushort*)(l4 + Wire.TcpChecksumOffset) = Checksum.Fold((ushort)~*(ushort*)(l4 + Wire.TcpChecksumOffset) + sum);
 
-    /// <summary>An option that lies whole in the header, or null.</summary>
+    /// <summary>The first option of a kind, or null.</summary>
     private static byte* Find(byte* l4, byte kind)
     {
-        byte* end = l4 + HeaderBytes(l4);
-        for (byte* at = l4 + Wire.TcpBytes; at < end && *at != EndOfOptions; at += *at == NoOperation ? 1 : at[1])
+        byte* end = l4 + HeaderBytes(l4), option = OptionAt(l4 + Wire.TcpBytes, end);
+        while (option != null && *option != kind)
         {
-            if (*at != NoOperation && (at + 2 > end || at[1] < 2 || at + at[1] > end))
-            {
-                return null;
-            }
-
-            if (*at == kind)
-            {
-                return at;
-            }
+            option = OptionAt(option + option[1], end);
         }
 
-        return null;
+        return option;
+    }
+
+    /// <summary>The first option from a place on, if it lies whole in the header; else null: what comes behind is read by nobody.</summary>
+    private static byte* OptionAt(byte* at, byte* end)
+    {
+        while (at < end && *at == NoOperation)
+        {
+            at++;
+        }
+
+        return at + 2 <= end && *at != EndOfOptions && at[1] >= 2 && at + at[1] <= end ? at : null;
     }
 }

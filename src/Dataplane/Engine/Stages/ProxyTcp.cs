@@ -12,9 +12,6 @@ namespace Forwarder.Engine;
 /// </summary>
 internal static unsafe class ProxyTcp
 {
-    /// <summary>IP and TCP header without options, of the client's family: what MSS does not count (RFC 9293 section 3.7.1).</summary>
-    private const uint Headers4Bytes = Wire.Ipv4Bytes + Wire.TcpBytes, Headers6Bytes = Wire.Ipv6Bytes + Wire.TcpBytes;
-
     /// <summary>Bytes after which no acknowledgment can be late any more: the largest window (RFC 7323 section 2.3).</summary>
     private const int PastBytes = 1 << 30;
 
@@ -30,8 +27,7 @@ internal static unsafe class ProxyTcp
                 return true;
             }
 
-            told->State = ClientAddressState.Opening;
-            state->Ports.ToldFlows++;
+            state->Ports.Open(told, ClientAddressMode.ProxyV2);
         }
 
         if (isSyn)
@@ -80,7 +76,7 @@ internal static unsafe class ProxyTcp
         if ((l4[13] & (Wire.Syn | Wire.Rst)) == Wire.Syn)
         {
             Begin(told, acknowledgment);
-            Tcp.LowerSegmentSize(l4, server->MtuBytes - (service->IpVersion == 4 ? Headers4Bytes : Headers6Bytes), bytes);
+            Tcp.LowerSegmentSize(l4, service->IpVersion, server->MtuBytes, bytes);
             return;
         }
 
@@ -109,7 +105,7 @@ internal static unsafe class ProxyTcp
     /// <summary>What an ICMP error to the client quotes of its own packet: the number that the client knows it by, as it looks whether it is in flight. Nobody looks at the checksum.</summary>
     public static void Unquote(AddressTold* told, byte* l4, int version)
     {
-        if (told->State <= ClientAddressState.Opening)
+        if (told->Mode != ClientAddressMode.ProxyV2 || told->State <= ClientAddressState.Opening)
         {
             return;
         }
@@ -178,7 +174,7 @@ internal static unsafe class ProxyTcp
     }
 
     /// <summary>A fragment can be neither longer nor shorter: others have their places behind it.</summary>
-    private static bool IsWhole(Burst* burst, int i)
+    internal static bool IsWhole(Burst* burst, int i)
     {
         if (((burst->Fragments >> i) & 1) == 0)
         {
@@ -189,5 +185,6 @@ internal static unsafe class ProxyTcp
         return false;
     }
 
-    private static int Offset(Burst* burst, int i, byte* ip) => PacketPath.Version(burst->Path[i]) == 4 ? (ip[0] & 0xF) * 4 : burst->L4Offset[i];
+    /// <summary>Where the TCP header is.</summary>
+    internal static int Offset(Burst* burst, int i, byte* ip) => PacketPath.Version(burst->Path[i]) == 4 ? (ip[0] & 0xF) * 4 : burst->L4Offset[i];
 }

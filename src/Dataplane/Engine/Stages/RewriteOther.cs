@@ -200,17 +200,24 @@ internal static unsafe class RewriteOther
         }
 
         AddressTold* told = LocalPorts.ToldOf(state, (ulong*)burst->Flow[i], service->IpVersion);
-        if (told->State == ClientAddressState.None && service->ClientAddress == ClientAddressMode.None)
-        {
-            return true;
-        }
-
+        bool begun = told->State != ClientAddressState.None;
+        ClientAddressMode mode = begun ? told->Mode : service->ClientAddress;
         if (!toClient)
         {
-            return ProxyTcp.TryToServer(state, burst, i, server, service, told, ref ipBytes);
+            return mode == ClientAddressMode.None || (mode == ClientAddressMode.Toa
+                ? Toa.TryToServer(state, burst, i, server, service, told, ref ipBytes)
+                : ProxyTcp.TryToServer(state, burst, i, server, service, told, ref ipBytes));
         }
 
-        ProxyTcp.ToClient(burst, i, server, service, told);
+        if (begun && mode == ClientAddressMode.Toa)
+        {
+            Toa.ToClient(burst, i, server, service, told, ipBytes);
+        }
+        else if (begun)
+        {
+            ProxyTcp.ToClient(burst, i, server, service, told);
+        }
+
         return true;
     }
 

@@ -142,6 +142,13 @@ public unsafe struct LocalPorts
         }
     }
 
+    /// <summary>A connection begins whose server is told the client's address.</summary>
+    public void Open(AddressTold* told, ClientAddressMode mode)
+    {
+        (told->State, told->Mode) = (ClientAddressState.Opening, mode);
+        ToldFlows++;
+    }
+
     /// <summary>What a flow's server has been told.</summary>
     public static AddressTold* ToldOf(EngineState* state, ulong* flow, int ipVersion) =>
         (ipVersion == 4 ? state->Ports._told4 : state->Ports._told6) + (state->Ports.PlaceOf(state, flow, ipVersion) & ~Ipv6Flow);
