@@ -31,8 +31,12 @@ public sealed class RealServerHost
     /// <summary>What nginx has read in such headers, a line for each request: client and its port, VIP and its port.</summary>
     public string ProxyLog => Path.Combine(_folder, $"{Name}.proxied");
 
+    /// <summary>Folder of files that nginx gives and takes (GET and PUT) under /files/.</summary>
+    public string Files => Path.Combine(_folder, $"{Name}.files");
+
     internal void StartNginx()
     {
+        Directory.CreateDirectory(Files);
         string path = Path.Combine(_folder, $"{Name}.conf");
         File.WriteAllText(path, $$"""
             user root root;
@@ -42,10 +46,12 @@ public sealed class RealServerHost
             events { worker_connections 16384; }
             http {
               access_log off;
+              client_max_body_size 0;
+              client_body_temp_path {{Files}};
               keepalive_requests 1000000;
               log_format proxied "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_addr $proxy_protocol_server_port";
               server { listen {{ProxyPort}} proxy_protocol; listen [::]:{{ProxyPort}} proxy_protocol; access_log {{ProxyLog}} proxied; location / { return 200 "{{Name}}\n"; } }
-              server { listen 80; listen [::]:80; default_type text/plain; location / { return 200 "{{Name}}\n"; } location /echo/ { return 200 "$uri"; } location = /client { return 200 "$remote_addr"; } }
+              server { listen 80; listen [::]:80; default_type text/plain; location / { return 200 "{{Name}}\n"; } location /echo/ { return 200 "$uri"; } location /files/ { alias {{Files}}/; dav_methods PUT; } location = /client { return 200 "$remote_addr"; } }
             }
             """);
         Netns.Run($"nginx -e {_folder}/{Name}.error -c {path}");
