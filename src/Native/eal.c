@@ -27,7 +27,7 @@ _Static_assert(offsetof(struct rte_mbuf, ol_flags) == 24, "rte_mbuf.ol_flags");
 _Static_assert(offsetof(struct rte_mbuf, pkt_len) == 36, "rte_mbuf.pkt_len");
 _Static_assert(offsetof(struct rte_mbuf, data_len) == 40, "rte_mbuf.data_len");
 _Static_assert(sizeof(struct fwd_layout) == 72, "fwd_layout");
-_Static_assert(sizeof(struct fwd_port_config) == 16, "fwd_port_config");
+_Static_assert(sizeof(struct fwd_port_config) == 20, "fwd_port_config");
 _Static_assert(sizeof(struct fwd_port_info) == 176, "fwd_port_info");
 _Static_assert(sizeof(struct fwd_port_stats) == 64, "fwd_port_stats");
 

@@ -12,7 +12,7 @@
 #define FWD_EXPORT __attribute__((visibility("default")))
 
 /* Raised with each change of an export or struct below; the dataplane refuses another one. */
-#define FWD_ABI_VERSION 3u
+#define FWD_ABI_VERSION 4u
 
 /* Where C# finds the fields of an rte_mbuf, and the flags that it reads. */
 struct fwd_layout {
@@ -41,7 +41,12 @@ struct fwd_port_config {
     uint16_t tx_descriptors;
     uint16_t mtu;
     uint8_t promiscuous;
-    uint8_t reserved[5];
+    uint8_t reserved;
+    /* Spread packets over the queues by this key, the word again and again: the hash modulo rss_classes (a power of two), and
+     * that modulo rx_queues. rss_classes 0 = as the driver likes. */
+    uint16_t rss_classes;
+    uint16_t reserved2;
+    uint32_t rss_key;
 };
 
 struct fwd_port_info {
@@ -59,7 +64,10 @@ struct fwd_port_info {
     uint8_t promiscuous;
     uint16_t rx_queues_max;
     uint16_t tx_queues_max;
-    uint32_t reserved;
+    /* Entries of the redirection table (a power of two), if TCP and UDP can be spread by addresses and ports and
+     * the table can be set; else 0. And the rss_classes that are in force: read back from the port. */
+    uint16_t rss_table;
+    uint16_t rss_classes;
 };
 
 struct fwd_port_stats {

@@ -16,6 +16,8 @@
 
 /* What was asked for at the start (rte_eth_dev_conf_get is not yet stable API). */
 static uint64_t port_rx_offloads[RTE_MAX_ETHPORTS];
+/* What the port itself says that is in force. */
+static uint16_t port_rss_classes[RTE_MAX_ETHPORTS];
 
 int32_t fwd_port_find(const char *device, uint16_t *port)
 {
@@ -27,13 +29,67 @@ int32_t fwd_port_numa_node(uint16_t port)
     return rte_eth_dev_socket_id(port);
 }
 
-static void configure_rss(struct rte_eth_conf *conf, const struct rte_eth_dev_info *info, uint16_t rx_queues)
+/* Drivers take keys of 40 bytes, and some of 52. */
+#define RSS_KEY_BYTES 64
+#define RSS_TABLE_MAX 2048
+static const uint64_t rss_needed = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP |
+    RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP;
+
+static uint16_t rss_table(const struct rte_eth_dev_info *info)
 {
-    if (rx_queues > 1 && info->flow_type_rss_offloads != 0) {
+    bool can = (info->flow_type_rss_offloads & rss_needed) == rss_needed && info->hash_key_size >= 40 &&
+        info->hash_key_size <= RSS_KEY_BYTES && info->hash_key_size % 4 == 0;
+    bool is_power = info->reta_size >= RTE_ETH_RETA_GROUP_SIZE && info->reta_size <= RSS_TABLE_MAX &&
+        (info->reta_size & (info->reta_size - 1)) == 0;
+    return can && is_power ? info->reta_size : 0;
+}
+
+static void fill_rss_key(uint8_t *key, uint32_t word)
+{
+    for (int i = 0; i < RSS_KEY_BYTES; i++) {
+        key[i] = (uint8_t)(word >> (8 * (3 - i % 4)));
+    }
+}
+
+static void configure_rss(struct rte_eth_conf *conf, const struct rte_eth_dev_info *info, const struct fwd_port_config *config,
+                          uint8_t *key)
+{
+    if (config->rx_queues > 1 && info->flow_type_rss_offloads != 0) {
         conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
         conf->rx_adv_conf.rss_conf.rss_hf =
             info->flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
+        if (config->rss_classes != 0) {
+            fill_rss_key(key, config->rss_key);
+            conf->rx_adv_conf.rss_conf.rss_key = key;
+            conf->rx_adv_conf.rss_conf.rss_key_len = info->hash_key_size;
+        }
     }
+}
+
+/* Fills the redirection table, and reads it, the key and the hash's inputs back. True if the port spreads as it was told. */
+static bool set_rss_table(uint16_t port, const struct fwd_port_config *config)
+{
+    struct rte_eth_dev_info info;
+    struct rte_eth_rss_reta_entry64 wanted[RSS_TABLE_MAX / RTE_ETH_RETA_GROUP_SIZE], found[RSS_TABLE_MAX / RTE_ETH_RETA_GROUP_SIZE];
+    uint8_t key[RSS_KEY_BYTES], found_key[RSS_KEY_BYTES];
+    struct rte_eth_rss_conf rss = { .rss_key = found_key, .rss_key_len = RSS_KEY_BYTES };
+    if (config->rss_classes == 0 || rte_eth_dev_info_get(port, &info) != 0 || rss_table(&info) < config->rss_classes) {
+        return false;
+    }
+    memset(wanted, 0, sizeof(wanted));
+    for (uint32_t i = 0; i < info.reta_size; i++) {
+        wanted[i / RTE_ETH_RETA_GROUP_SIZE].mask = UINT64_MAX;
+        wanted[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] = (uint16_t)(i % config->rss_classes % config->rx_queues);
+    }
+    memcpy(found, wanted, sizeof(found)); /* the masks ask for all */
+    for (uint32_t i = 0; i < info.reta_size; i++) {
+        found[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] = UINT16_MAX;
+    }
+    fill_rss_key(key, config->rss_key);
+    return rte_eth_dev_rss_reta_update(port, wanted, info.reta_size) == 0 &&
+        rte_eth_dev_rss_reta_query(port, found, info.reta_size) == 0 && memcmp(wanted, found, sizeof(wanted)) == 0 &&
+        rte_eth_dev_rss_hash_conf_get(port, &rss) == 0 && (rss.rss_hf & rss_needed) == rss_needed &&
+        memcmp(key, found_key, info.hash_key_size) == 0;
 }
 
 static int setup_queues(uint16_t port, const struct fwd_port_config *config, const struct rte_eth_dev_info *info,
@@ -68,6 +124,7 @@ int32_t fwd_port_start(uint16_t port, const struct fwd_port_config *config, void
 {
     struct rte_eth_dev_info info;
     struct rte_eth_conf conf;
+    uint8_t key[RSS_KEY_BYTES];
     memset(&conf, 0, sizeof(conf));
     int error = rte_eth_dev_info_get(port, &info);
     if (error != 0) {
@@ -83,7 +140,7 @@ int32_t fwd_port_start(uint16_t port, const struct fwd_port_config *config, void
     if (config->mtu > RTE_ETHER_MTU) {
         conf.rxmode.mtu = config->mtu;
     }
-    configure_rss(&conf, &info, config->rx_queues);
+    configure_rss(&conf, &info, config, key);
     error = rte_eth_dev_configure(port, config->rx_queues, config->tx_queues, &conf);
     if (error == 0) {
         error = setup_queues(port, config, &info, &conf, pool);
@@ -97,6 +154,7 @@ int32_t fwd_port_start(uint16_t port, const struct fwd_port_config *config, void
     }
     port_rx_offloads[port] = conf.rxmode.offloads;
     error = rte_eth_dev_start(port);
+    port_rss_classes[port] = error == 0 && set_rss_table(port, config) ? config->rss_classes : 0;
     return error != 0 ? error : set_receive_mode(port, config->promiscuous != 0);
 }
 
@@ -148,12 +206,14 @@ int32_t fwd_port_info(uint16_t port, struct fwd_port_info *out)
     }
     if (port < RTE_MAX_ETHPORTS) {
         out->rx_offloads = port_rx_offloads[port];
+        out->rss_classes = port_rss_classes[port];
     }
     if (rte_eth_link_get_nowait(port, &link) == 0) {
         out->link_up = link.link_status == RTE_ETH_LINK_UP && !is_kernel_interface_down(&info);
         out->speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
     }
     out->numa_node = rte_eth_dev_socket_id(port);
+    out->rss_table = rss_table(&info);
     out->rx_queues = info.nb_rx_queues;
     out->tx_queues = info.nb_tx_queues;
     out->rx_queues_max = info.max_rx_queues;

@@ -38,6 +38,9 @@ public sealed class GuestDirector(GuestShell shell)
     /// <summary>The only port, as GET /v1/ports shows it.</summary>
     public PortView Port() => Get("ports", ApiJson.Default.IReadOnlyListPortView)[0];
 
+    /// <summary>GET /v1/workers.</summary>
+    public IReadOnlyList<WorkerView> Workers() => Get("workers", ApiJson.Default.IReadOnlyListWorkerView);
+
     /// <summary>GET /v1/counters.</summary>
     public CountersView Counters() => Get("counters", ApiJson.Default.CountersView);
 

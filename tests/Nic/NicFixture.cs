@@ -5,8 +5,8 @@ using Forwarder.Lab;
 namespace Forwarder.Nic.Tests;
 
 /// <summary>
-/// Scenario "LVS-DR director" with the director in a machine of its own, whose only NIC is an Intel e1000e that DPDK's own
-/// driver works. Booted once for all tests of a binding.
+/// Scenario "LVS-DR director" with the director in a machine of its own, whose only NIC (an Intel e1000e, or a virtio NIC with
+/// RSS) DPDK's own driver works. Booted once for all tests of a binding.
 /// </summary>
 public abstract class NicFixture : IDisposable
 {
@@ -76,7 +76,7 @@ public abstract class NicFixture : IDisposable
         Dataplane = new DataplaneSettings
         {
             Ports = [new PortSettings { Name = "lan", Device = PciAddress }],
-            WorkerCpus = [1],
+            WorkerCpus = [.. Enumerable.Range(1, Binding.Queues)],
             HousekeepingCpu = 0,
             Hugepages = "required",
             FlowsPerWorker = 65_536,

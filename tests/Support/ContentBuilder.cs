@@ -144,7 +144,6 @@ public sealed class ContentBuilder
         ServerEntry entry = Content.Servers[server];
         NextHopEntry hop = Content.NextHops[(int)entry.NextHop];
         ref ServiceEntry service = ref CollectionsMarshal.AsSpan(Content.Services)[entry.Service];
-        service.TwoWay = 1;
         (service.PoolFirst, service.PoolCount) = ((uint)Content.PoolMembers.Count, (uint)sources.Length);
         foreach (string source in sources)
         {
@@ -163,6 +162,8 @@ public sealed class ContentBuilder
         }
 
         entry.Method = ForwardingMethod.FullNat;
+        Content.Servers[server] = entry;
+        service.TwoWay = Content.Servers.All(s => s.Service != entry.Service || s.Valid == 0 || s.Method == ForwardingMethod.FullNat) ? ServiceEntry.FullNatAlone : (byte)1;
         entry.MtuBytes += (ushort)(hop.IpVersion != service.IpVersion ? 20 : 0);
         entry.StateTable = ServerEntry.StateTableOf(entry.Method, service.Protocol);
         entry.Target = (uint)Content.Targets.Count;

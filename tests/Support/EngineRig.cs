@@ -54,12 +54,12 @@ public sealed unsafe class EngineRig : IDisposable
     }
 
     /// <summary>Makes it one of several workers. Before the first packet.</summary>
-    public void BeWorker(int index, int count)
+    public void BeWorker(int index, int count, uint rssClasses = 0)
     {
         NativeMemory.AlignedFree(_ports);
-        (State->WorkerIndex, State->WorkerCount) = ((uint)index, (uint)count);
-        _ports = Zeroed(LocalPorts.MeasureBytes(Sources, count, State->Flows4, State->Flows6));
-        State->Ports = LocalPorts.Create(_ports, Sources, index, count, State->Flows4, State->Flows6);
+        (State->WorkerIndex, State->WorkerCount, State->RssClasses) = ((uint)index, (uint)count, rssClasses);
+        _ports = Zeroed(LocalPorts.MeasureBytes(Sources, count, State->Flows4, State->Flows6, rssClasses));
+        State->Ports = LocalPorts.Create(_ports, Sources, index, count, State->Flows4, State->Flows6, rssClasses);
     }
 
     /// <summary>The region.</summary>

@@ -39,6 +39,9 @@ public sealed record PortView
     /// <summary>Tx queues.</summary>
     public int TxQueues { get; set; }
 
+    /// <summary>Classes of packets that the port spreads over its queues by the director's own key; 0 = it has one queue, or spreads them in its own way.</summary>
+    public int RssClasses { get; set; }
+
     /// <summary>NUMA node, -1 = any.</summary>
     public int NumaNode { get; set; }
 

@@ -26,6 +26,8 @@ public unsafe struct EngineState
     public uint UsesVirtualMacs;
     /// <summary>This worker's index, and workers of the dataplane.</summary>
     public uint WorkerIndex, WorkerCount;
+    /// <summary>Classes of packets that ports spread over the workers' queues in a known way (<see cref="RssSpread"/>), a power of two; 0 = how they do it is not known.</summary>
+    public uint RssClasses;
     /// <summary>1 if workers hand packets over to each other: there are several, and servers behind NAT.</summary>
     public uint UsesHandOver;
     /// <summary>The worker's counters and drop reasons.</summary>

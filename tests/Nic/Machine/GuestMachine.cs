@@ -5,7 +5,7 @@ using Forwarder.Lab;
 namespace Forwarder.Nic.Tests;
 
 /// <summary>
-/// A QEMU machine with an emulated Intel 82574L (e1000e) whose userland is the host's, read-only. No KVM: all of it is
+/// A QEMU machine with an emulated NIC, mostly an Intel 82574L (e1000e), whose userland is the host's, read-only. No KVM: all of it is
 /// emulated, so it runs wherever QEMU does.
 /// </summary>
 public sealed class GuestMachine : IDisposable
@@ -14,7 +14,6 @@ public sealed class GuestMachine : IDisposable
     public const string NetworkName = "lan0";
 
     private const int MemoryMiB = 1024;
-    private const int CpuCount = 2;
     private const int LifetimeMaxS = 600;
     private static readonly TimeSpan s_bootTimeout = TimeSpan.FromSeconds(90);
 
@@ -102,7 +101,7 @@ public sealed class GuestMachine : IDisposable
         string[] common =
         [
             "--kill-after=5", $"{LifetimeMaxS}", "ip", "netns", "exec", networkNamespace,
-            "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", $"{CpuCount}", "-m", $"{MemoryMiB}",
+            "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", $"{1 + binding.Queues}", "-m", $"{MemoryMiB}",
             "-nodefaults", "-no-reboot", "-display", "none", "-serial", $"file:{folder.FullName}/console.log",
             "-kernel", $"{image}/vmlinuz", "-initrd", $"{image}/initrd.gz",
             "-append", $"console=ttyS0 quiet panic=-1 FORWARDER_AGENT={Path.Combine(Repository.Root, "tests/Nic/guest/agent")} {binding.KernelArguments}",
@@ -114,7 +113,7 @@ public sealed class GuestMachine : IDisposable
         string[] devices =
         [
             "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=shell,name=forwarder",
-            "-netdev", $"tap,id={NetworkName},ifname={tap},script=no,downscript=no", "-device", $"e1000e,netdev={NetworkName},mac={mac}",
+            "-netdev", $"tap,id={NetworkName},ifname={tap},script=no,downscript=no{(binding.Queues > 1 ? $",queues={binding.Queues},vhost=off" : "")}", "-device", $"{binding.Device},netdev={NetworkName},mac={mac}",
         ];
         foreach (string argument in (string[])[.. common, .. binding.MachineArguments, .. devices])
         {

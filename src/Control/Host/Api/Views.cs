@@ -258,7 +258,7 @@ public sealed class Views(DirectorState state, SnapshotCompiler compiler, Datapl
         return new PortView
         {
             Index = index, Name = TextBytes.Read(p.Name), Device = TextBytes.Read(p.Device), Driver = TextBytes.Read(p.Driver), Mac = MacText(p.Mac), Exception = exception.Length > 0 ? exception : null,
-            LinkUp = p.LinkUp != 0, SpeedMbps = (int)p.SpeedMbps, MtuBytes = (int)p.MtuBytes, Promiscuous = p.Promiscuous != 0, RxQueues = (int)p.RxQueues, TxQueues = (int)p.TxQueues, NumaNode = p.NumaNode,
+            LinkUp = p.LinkUp != 0, SpeedMbps = (int)p.SpeedMbps, MtuBytes = (int)p.MtuBytes, Promiscuous = p.Promiscuous != 0, RxQueues = (int)p.RxQueues, TxQueues = (int)p.TxQueues, RssClasses = (int)p.RssClasses, NumaNode = p.NumaNode,
             RxOffloads = (p.RxOffloads & 2) != 0 ? ["ipv4Checksum"] : [], // RTE_ETH_RX_OFFLOAD_IPV4_CKSUM
             Statistics = new Dictionary<string, ulong>
             {

@@ -397,7 +397,7 @@ public sealed class SnapshotCompiler
             content.Servers.Put((int)service.ServerSlots[i], server);
             if (server.Method is ForwardingMethod.Nat or ForwardingMethod.FullNat)
             {
-                CollectionsMarshal.AsSpan(content.Services)[service.Slot].TwoWay = 1;
+                CollectionsMarshal.AsSpan(content.Services)[service.Slot].TwoWay = service.Servers.All(s => s.Method == ForwardingMethod.FullNat) ? ServiceEntry.FullNatAlone : (byte)1;
             }
 
             if (server.Method == ForwardingMethod.Nat)

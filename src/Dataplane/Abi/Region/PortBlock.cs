@@ -36,8 +36,8 @@ public struct PortBlock
     public ulong RxPackets, TxPackets, RxBytes, TxBytes, RxMissed, RxErrors, TxErrors, RxNoMbuf;
     /// <summary>Extended statistics in use.</summary>
     public uint XstatCount;
-    /// <summary>Padding.</summary>
-    public uint Reserved;
+    /// <summary>Classes of packets that the port spreads over its queues by the director's own key; 0 = it spreads them in another way, or has one queue.</summary>
+    public uint RssClasses;
     /// <summary>Extended statistics: names and values.</summary>
     public XstatArray Xstats;
     /// <summary>How multicast is received, and how many entries of the lists below are in use.</summary>

@@ -38,6 +38,8 @@ public struct WorkerCounters
     public ulong FlowErrors;
     /// <summary>Packets of two-way flows (NAT) given to their home worker, and taken from the workers where they arrived.</summary>
     public ulong HandedOver, TakenOver;
+    /// <summary>Packets without a flow here, of services with FullNAT alone, that a port which spreads in a known way brought to another worker than reckoned: fragments, and all if the port does it otherwise.</summary>
+    public ulong RssElsewhere;
     /// <summary>Flows removed because control asked for it.</summary>
     public ulong FlowsRemoved;
     /// <summary>Datagrams whose first fragment was passed on, and later fragments passed on after it.</summary>

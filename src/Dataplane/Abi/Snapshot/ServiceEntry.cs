@@ -10,6 +10,8 @@ public struct ServiceEntry
     public const int SizeBytes = 64;
     /// <summary><see cref="Protocol"/>: TCP, UDP.</summary>
     public const byte Tcp = 6, Udp = 17;
+    /// <summary>Value of <see cref="TwoWay"/>.</summary>
+    public const byte FullNatAlone = 2;
     /// <summary>First entry in <see cref="SectionId.Maglev"/>.</summary>
     public uint MaglevFirst;
     /// <summary>Entries of the Maglev table (a prime), or 0 when no member has a weight above 0.</summary>
@@ -32,7 +34,7 @@ public struct ServiceEntry
     public ushort Port;
     /// <summary>VRRP group of the VIP, see <see cref="Region.Leases"/>; 0 = none.</summary>
     public ushort VrrpGroup;
-    /// <summary>1 if the director sees both directions of flows to some of its servers (NAT, FullNAT): all its flows live at their home workers.</summary>
+    /// <summary>Not 0 if the director sees both directions of flows to some of its servers (NAT, FullNAT): all its flows live at their home workers. <see cref="FullNatAlone"/>: all its servers are FullNAT's; 1: some are not.</summary>
     public byte TwoWay;
     /// <summary>Rules of its flows.</summary>
     public ServiceFlags Flags;

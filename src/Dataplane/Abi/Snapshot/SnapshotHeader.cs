@@ -10,7 +10,7 @@ public struct SnapshotHeader
     /// <summary>"FWDSNAP1" as a little-endian number.</summary>
     public const ulong MagicValue = 0x3150_414E_5344_5746;
     /// <summary>Version of the layout below; raised with each change.</summary>
-    public const uint CurrentVersion = 14;
+    public const uint CurrentVersion = 15;
     /// <summary>Arrays in a snapshot: one per <see cref="SectionId"/>.</summary>
     public const int SectionCount = 17;
 

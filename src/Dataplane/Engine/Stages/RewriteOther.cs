@@ -156,7 +156,7 @@ internal static unsafe class RewriteOther
         uint word = LocalPorts.Find(state, flow, version);
         if (word == 0 && !error && !toClient)
         {
-            word = LocalPorts.Take(state, flow, version, service, burst->Hash[i]);
+            word = LocalPorts.Take(state, flow, version, service, target, burst->Hash[i]);
         }
 
         if (word == 0)

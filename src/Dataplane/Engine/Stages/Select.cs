@@ -143,7 +143,7 @@ public static unsafe class Select
             return;
         }
 
-        if (state->UsesHandOver != 0 && state->View.Services[burst->Service[i]].TwoWay != 0 && HomeWorker.TryHandOver(state, burst, i, HomeWorker.Of4(state, key)))
+        if (state->UsesHandOver != 0 && state->View.Services[burst->Service[i]].TwoWay != 0 && HomeWorker.TryHandOver(state, burst, i, HomeWorker.OfRequest4(state, burst->Service[i], key)))
         {
             return;
         }
@@ -189,7 +189,7 @@ public static unsafe class Select
             return;
         }
 
-        if (state->UsesHandOver != 0 && state->View.Services[burst->Service[i]].TwoWay != 0 && HomeWorker.TryHandOver(state, burst, i, HomeWorker.Of6(state, high, low, rest)))
+        if (state->UsesHandOver != 0 && state->View.Services[burst->Service[i]].TwoWay != 0 && HomeWorker.TryHandOver(state, burst, i, HomeWorker.OfRequest6(state, burst->Service[i], high, low, rest)))
         {
             return;
         }

@@ -141,13 +141,16 @@ internal static unsafe class SelectKnown
             return state->Ports.WorkerOf((uint)burst->Key[i] & 0xFFFF);
         }
 
+        bool isReply = (burst->Path[i] & PacketPath.Reply) != 0; // of NAT; whose service it is, is not known
         if (PacketPath.Version(burst->Path[i]) == 4)
         {
-            return HomeWorker.Of4(state, burst->Key[i]);
+            return isReply ? HomeWorker.Of4(state, burst->Key[i]) : HomeWorker.OfRequest4(state, burst->Service[i], burst->Key[i]);
         }
 
         byte* client = Client6(burst, i);
-        return HomeWorker.Of6(state, *(ulong*)client, *(ulong*)(client + 8), burst->Key[i]);
+        return !isReply
+            ? HomeWorker.OfRequest6(state, burst->Service[i], *(ulong*)client, *(ulong*)(client + 8), burst->Key[i])
+            : HomeWorker.Of6(state, *(ulong*)client, *(ulong*)(client + 8), burst->Key[i]);
     }
 
     /// <summary>The client's address: a reply's destination; destination of a quoted answer, source of a quoted packet of the client's.</summary>

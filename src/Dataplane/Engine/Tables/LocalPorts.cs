@@ -16,40 +16,46 @@ public unsafe struct LocalPorts
     private const uint SlotMask = (1 << (IncarnationShift - SlotShift)) - 1, IncarnationMask = (1 << SourceEntry.IncarnationBits) - 1, Ipv6Flow = 1u << 31;
 
     private uint* _flows;      // by space and port: place of the flow in its table, plus 1
-    private ushort* _free;     // by space: a ring of free ports
-    private uint* _first;      // by space: first free port in its ring,
+    private ushort* _free;     // by space and class: a ring of free ports
+    private uint* _first;      // by space and class: first free port in its ring,
     private uint* _count;      // and how many
+    private uint* _spaceCount; // by space: how many in all its rings
     private uint* _words4, _words6; // by place in the flow tables
     private AddressTold* _told4, _told6; // as well; looked at only when there are such flows
-    private uint _spaces, _portsPerSpace, _workers, _inUse;
+    private uint _spaces, _portsPerSpace, _workers, _inUse, _classes, _portsPerClass;
 
     /// <summary>Flows whose server is told the client's address with state.</summary>
     public uint ToldFlows;
 
     /// <summary>Bytes of zeroed, 64-byte aligned memory for so many source addresses and flow tables of these sizes.</summary>
-    public static long MeasureBytes(int sources, int workers, in FlowTable4 flows4, in FlowTable6 flows6) =>
-        ((long)sources * Protocols * ((PortsPerSpace(workers) * (sizeof(uint) + sizeof(ushort))) + (2 * sizeof(uint))))
+    public static long MeasureBytes(int sources, int workers, in FlowTable4 flows4, in FlowTable6 flows6, uint rssClasses = 0) =>
+        ((long)sources * Protocols * ((PortsPerSpace(workers) * sizeof(uint)) + sizeof(uint) + (Classes(rssClasses) * ((PortsPerClass(workers, rssClasses) * sizeof(ushort)) + (2 * sizeof(uint))))))
         + (((flows4.BucketCount * (long)FlowTable4.Ways) + (flows6.BucketCount * (long)FlowTable6.Ways)) * (sizeof(uint) + sizeof(AddressTold)));
 
-    /// <summary>Makes them, all ports of this worker free.</summary>
-    public static LocalPorts Create(void* memory, int sources, int worker, int workers, in FlowTable4 flows4, in FlowTable6 flows6)
+    /// <summary>Makes them, all ports of this worker free. <paramref name="rssClasses"/> as <see cref="EngineState.RssClasses"/>.</summary>
+    public static LocalPorts Create(void* memory, int sources, int worker, int workers, in FlowTable4 flows4, in FlowTable6 flows6, uint rssClasses = 0)
     {
-        LocalPorts ports = new() { _spaces = (uint)sources * Protocols, _portsPerSpace = (uint)PortsPerSpace(workers), _workers = (uint)workers };
+        LocalPorts ports = new()
+        {
+            _spaces = (uint)sources * Protocols, _portsPerSpace = (uint)PortsPerSpace(workers), _workers = (uint)workers,
+            _classes = (uint)Classes(rssClasses), _portsPerClass = (uint)PortsPerClass(workers, rssClasses),
+        };
         ports._told4 = (AddressTold*)memory;
         ports._told6 = ports._told4 + (flows4.BucketCount * (ulong)FlowTable4.Ways);
         ports._words4 = (uint*)(ports._told6 + (flows6.BucketCount * (ulong)FlowTable6.Ways));
         ports._words6 = ports._words4 + (flows4.BucketCount * (ulong)FlowTable4.Ways);
         ports._flows = ports._words6 + (flows6.BucketCount * (ulong)FlowTable6.Ways);
         ports._first = ports._flows + ((ulong)ports._spaces * ports._portsPerSpace);
-        ports._count = ports._first + ports._spaces;
-        ports._free = (ushort*)(ports._count + ports._spaces);
+        ports._count = ports._first + (ports._spaces * ports._classes);
+        ports._spaceCount = ports._count + (ports._spaces * ports._classes);
+        ports._free = (ushort*)(ports._spaceCount + ports._spaces);
         for (uint space = 0; space < ports._spaces; space++)
         {
             for (int port = Limits.SourcePortMin; port <= ushort.MaxValue; port++)
             {
                 if (port % workers == worker)
                 {
-                    ports._free[(space * ports._portsPerSpace) + ports._count[space]++] = (ushort)port;
+                    ports.Give(space, (uint)port);
                 }
             }
         }
@@ -74,9 +80,12 @@ public unsafe struct LocalPorts
         return word != 0 && IsGood(state, word) ? word : 0;
     }
 
-    /// <summary>Gives a flow a local port of a service's pool. Returns the flow's word, or 0 if there is none free.</summary>
+    /// <summary>
+    /// Gives a flow a local port of a service's pool; where it is known how ports spread packets, one that brings answers of
+    /// the server to this worker, as long as there are such. Returns the flow's word, or 0 if there is none free.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static uint Take(EngineState* state, ulong* flow, int ipVersion, ServiceEntry* service, uint hash)
+    public static uint Take(EngineState* state, ulong* flow, int ipVersion, ServiceEntry* service, TargetEntry* server, uint hash)
     {
         Leave(state, flow, ipVersion);
         ref LocalPorts ports = ref state->Ports;
@@ -84,14 +93,12 @@ public unsafe struct LocalPorts
         {
             uint slot = state->View.PoolMembers[service->PoolFirst + ((hash + n) % service->PoolCount)];
             uint space = Space(slot, service->Protocol);
-            if (space >= ports._spaces || ports._count[space] == 0)
+            if (space >= ports._spaces || ports._spaceCount[space] == 0)
             {
                 continue;
             }
 
-            ushort port = ports._free[(space * ports._portsPerSpace) + ports._first[space]];
-            ports._first[space] = ports._first[space] + 1 == ports._portsPerSpace ? 0 : ports._first[space] + 1;
-            ports._count[space]--;
+            uint port = ports.TakeFree(space, ports._classes == 1 ? 0 : ports.ClassFor(state, space, state->View.Sources + slot, server, hash));
             ports._flows[(space * ports._portsPerSpace) + (port / ports._workers)] = ports.PlaceOf(state, flow, ipVersion) + 1;
             uint word = port | (slot << SlotShift) | ((state->View.Sources[slot].Incarnation & IncarnationMask) << IncarnationShift);
             *ports.WordOf(state, flow, ipVersion) = word;
@@ -126,7 +133,7 @@ public unsafe struct LocalPorts
             if (*owner == place)
             {
                 *owner = 0;
-                ports._free[(space * ports._portsPerSpace) + ((ports._first[space] + ports._count[space]++) % ports._portsPerSpace)] = (ushort)port;
+                ports.Give(space, port);
                 state->Sources[slot].PortsInUse--;
                 ports._inUse--;
                 break;
@@ -179,6 +186,68 @@ public unsafe struct LocalPorts
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Space(uint slot, byte protocol) => ((slot - 1) * Protocols) + (protocol == Wire.Tcp ? 0u : 1u);
+
+    /// <summary>A port goes to the end of its class' ring.</summary>
+    private readonly void Give(uint space, uint port)
+    {
+        uint ring = (space * _classes) + ClassOf(port, _classes), at = _first[ring] + _count[ring]++;
+        _free[(ring * _portsPerClass) + (at >= _portsPerClass ? at - _portsPerClass : at)] = (ushort)port;
+        _spaceCount[space]++;
+    }
+
+    private readonly uint TakeFree(uint space, uint portClass)
+    {
+        uint ring = (space * _classes) + portClass, first = _first[ring];
+        _first[ring] = first + 1 == _portsPerClass ? 0 : first + 1;
+        _count[ring]--;
+        _spaceCount[space]--;
+        return _free[(ring * _portsPerClass) + first];
+    }
+
+    /// <summary>
+    /// A class that has a free port: one whose answers from this server come to this worker's queue, else any, whose answers
+    /// will be handed over. The space has a free port.
+    /// </summary>
+    private readonly uint ClassFor(EngineState* state, uint space, SourceEntry* source, TargetEntry* server, uint hash)
+    {
+        uint without = RssSpread.HashOfNetwork(RssSpread.Words(server->AddressHigh, server->AddressLow) ^ RssSpread.Words(source->High, source->Low) ^ RssSpread.Ports(server->Port, 0));
+        uint* count = _count + (space * _classes);
+        uint turns = _classes / _workers; // the same number of classes for each worker; with some numbers of workers, some have one more
+        for (uint n = 0, turn = hash % turns; n < turns; n++, turn = turn + 1 == turns ? 0 : turn + 1)
+        {
+            uint portClass = (((turn * _workers) + state->WorkerIndex) ^ without) & (_classes - 1);
+            if (count[portClass] != 0)
+            {
+                return portClass;
+            }
+        }
+
+        uint any = 0;
+        while (count[any] == 0)
+        {
+            any++;
+        }
+
+        return any;
+    }
+
+    /// <summary>What a destination port adds to the hash, as far as it decides about the queue.</summary>
+    private static uint ClassOf(uint port, uint classes) => classes == 1 ? 0 : RssSpread.Hash(port) & (classes - 1);
+
+    private static long Classes(uint rssClasses) => Math.Max(rssClasses, 1);
+
+    /// <summary>Ports that the largest class of any worker has.</summary>
+    private static long PortsPerClass(int workers, uint rssClasses)
+    {
+        uint classes = (uint)Classes(rssClasses);
+        int[] ports = new int[workers * classes];
+        for (int port = Limits.SourcePortMin; port <= ushort.MaxValue; port++)
+        {
+            ports[((port % workers) * classes) + ClassOf((uint)port, classes)]++;
+        }
+
+        return ports.Max();
+    }
 
     private static long PortsPerSpace(int workers) => ((ushort.MaxValue + 1) / workers) + 1;
 

@@ -45,6 +45,7 @@ public sealed unsafe class PortReporter(Native native, Region region, DataplaneP
         block.RxQueues = info.RxQueues;
         block.TxQueues = info.TxQueues;
         block.NumaNode = info.NumaNode;
+        block.RssClasses = info.RssClasses;
         block.RxOffloads = info.RxOffloads;
         block.TxOffloads = info.TxOffloads;
     }

@@ -11,7 +11,7 @@ namespace Forwarder.Dataplane;
 public sealed unsafe class Native
 {
     /// <summary>FWD_ABI_VERSION that this program was written for.</summary>
-    public const uint AbiVersion = 3;
+    public const uint AbiVersion = 4;
 
     private const string LibraryName = "libforwarder_native.so";
 

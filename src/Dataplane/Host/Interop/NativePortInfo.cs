@@ -15,4 +15,5 @@ public unsafe struct NativePortInfo
     public ushort RxQueues, TxQueues, Mtu;
     public byte LinkUp, Promiscuous;
     public ushort RxQueuesMax, TxQueuesMax;
+    public ushort RssTable, RssClasses;
 }

@@ -13,6 +13,7 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
     private const int QueuesOutOfRange = -34; // -ERANGE
 
     private readonly EalLog _log = new(native);
+    private uint _rssClasses;
 
     /// <summary>The mbuf pools, by NUMA node.</summary>
     public MbufPools Pools { get; private set; } = null!;
@@ -28,9 +29,15 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
     {
         InitializeEal();
         Pools = new MbufPools(native, config);
+        _rssClasses = RssClasses();
         for (int port = 0; port < config.Ports.Count; port++)
         {
             StartPort(port);
+        }
+
+        if (_rssClasses != 0)
+        {
+            Console.Error.WriteLine($"forwarder-dataplane: ports spread TCP and UDP over the workers in {_rssClasses} classes: flows of FullNAT are not handed over.");
         }
 
         for (int worker = 0; worker < Workers.Length; worker++)
@@ -107,6 +114,20 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
         }
     }
 
+    /// <summary>Classes by which all ports can spread packets in the same way, 0 = there is no such way.</summary>
+    private uint RssClasses()
+    {
+        uint classes = RssSpread.ClassesMax;
+        for (int port = 0; port < config.Ports.Count; port++)
+        {
+            NativePortInfo info;
+            native.PortInfo(Find(config.Ports[port], $"ports[{port}] ({config.Ports[port].Name})"), &info);
+            classes = Math.Min(classes, info.RssTable);
+        }
+
+        return Workers.Length > 1 && classes >= (uint)Workers.Length ? classes : 0;
+    }
+
     private void StartPort(int index)
     {
         PortConfig port = config.Ports[index];
@@ -118,6 +139,7 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
         {
             RxQueues = queues, TxQueues = queues, RxDescriptors = (ushort)port.RxDescriptors, TxDescriptors = (ushort)port.TxDescriptors,
             Mtu = (ushort)port.MtuBytes, Promiscuous = port.Promiscuous ? (byte)1 : (byte)0,
+            RssClasses = (ushort)_rssClasses, RssKey = RssSpread.Key,
         };
         _log.Mark();
         int error = native.PortStart(number, &wanted, Pools.Of(native.PortNumaNode(number)));
@@ -128,6 +150,12 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
             throw new StartException(error == QueuesOutOfRange && (info.RxQueuesMax < queues || info.TxQueuesMax < queues)
                 ? $"{where}: {queues} workers need {queues} Rx and Tx queues, {port.Device} has {info.RxQueuesMax} and {info.TxQueuesMax}. (net_af_packet takes qpairs=N, net_vhost and net_virtio_user queues=N.)"
                 : $"{where}: {port.Device} cannot be started: {native.ErrorText(error)}.{_log.Take()}");
+        }
+
+        if (info.RssClasses != _rssClasses)
+        {
+            Console.Error.WriteLine($"forwarder-dataplane: {where}: {port.Device} does not spread packets as it was told to: flows of FullNAT are handed over between workers.");
+            _rssClasses = 0;
         }
 
         ulong mac = info.Mac & Wire.MacMask;
@@ -185,8 +213,9 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
         w->Engine.Flows6 = FlowTable6.Create(Allocate(FlowTable6.MeasureBytes(config.FlowsPerWorker), node, "the IPv6 flow table"), config.FlowsPerWorker);
         w->Engine.Fragments = FragmentTable.Create(Allocate(FragmentTable.MeasureBytes, node, "the fragment table"));
         w->Engine.Ports = LocalPorts.Create(
-            Allocate(LocalPorts.MeasureBytes(config.SourceAddresses, Workers.Length, w->Engine.Flows4, w->Engine.Flows6), node, "local ports"),
-            config.SourceAddresses, index, Workers.Length, w->Engine.Flows4, w->Engine.Flows6);
+            Allocate(LocalPorts.MeasureBytes(config.SourceAddresses, Workers.Length, w->Engine.Flows4, w->Engine.Flows6, _rssClasses), node, "local ports"),
+            config.SourceAddresses, index, Workers.Length, w->Engine.Flows4, w->Engine.Flows6, _rssClasses);
+        w->Engine.RssClasses = _rssClasses;
         w->Urgent = PacketRing.Create(Allocate(PacketRing.MeasureBytes(MbufPlan.UrgentEntries), node, "a ring"), MbufPlan.UrgentEntries);
         w->ToHousekeeping = PacketRing.Create(Allocate(PacketRing.MeasureBytes(MbufPlan.RingEntries), node, "a ring"), MbufPlan.RingEntries);
         w->FromHousekeeping = PacketRing.Create(Allocate(PacketRing.MeasureBytes(MbufPlan.RingEntries), node, "a ring"), MbufPlan.RingEntries);
