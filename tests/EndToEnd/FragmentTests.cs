@@ -30,22 +30,25 @@ public sealed class FragmentTests : IDisposable
     [Theory]
     [InlineData("-g")]
     [InlineData("-i")]
+    [InlineData("-i --tun-type gre")]
+    [InlineData("-i --tun-type gue --tun-port 6080 --tun-csum")]
     [InlineData("-m")]
     [InlineData("-b")]
     public void Datagrams_of_8_KB_arrive_whole(string method)
     {
+        bool isTunnel = method.StartsWith("-i", StringComparison.Ordinal);
         foreach (bool v6 in (ReadOnlySpan<bool>)[false, true])
         {
             string vip = v6 ? S1Lab.VipV6 : S1Lab.Vip;
-            Prepare(method);
+            Prepare(method, isTunnel);
             _lab.Director.MustIpvsadm($"-A -u {Shown(vip)}:{Port} -s wlc");
             foreach (RealServerHost server in _lab.RealServers)
             {
                 _lab.Director.MustIpvsadm($"-a -u {Shown(vip)}:{Port} -r {Shown(v6 ? server.AddressV6 : server.Address)}:{Port} {method}");
             }
 
-            List<Decapsulator> ends = method == "-i" ? [.. _lab.RealServers.Select(s => new Decapsulator(s.Netns))] : [];
-            List<Transfer> servers = [.. _lab.RealServers.Select(s => new Transfer(s.Netns, Port, method is "-g" or "-i" ? vip : v6 ? s.AddressV6 : s.Address))];
+            List<Decapsulator> ends = isTunnel ? [.. _lab.RealServers.Select(s => new Decapsulator(s.Netns))] : [];
+            List<Transfer> servers = [.. _lab.RealServers.Select(s => new Transfer(s.Netns, Port, isTunnel || method == "-g" ? vip : v6 ? s.AddressV6 : s.Address))];
             ulong before = Followed();
             try
             {
@@ -64,7 +67,7 @@ public sealed class FragmentTests : IDisposable
     }
 
     /// <summary>Where answers go, and what fits a tunnel: without DF nobody tells the client.</summary>
-    private void Prepare(string method)
+    private void Prepare(string method, bool isTunnel)
     {
         foreach (RealServerHost server in _lab.RealServers.Where(_ => method == "-m"))
         {
@@ -72,7 +75,7 @@ public sealed class FragmentTests : IDisposable
             server.Netns.Ip($"route replace fd16::1/128 via {S1Lab.DipV6.Split('/')[0]}");
         }
 
-        if (method == "-i")
+        if (isTunnel)
         {
             string device = _lab.Client.Ip($"route get {S1Lab.Vip}").Split(" dev ")[1].Split(' ')[0];
             _lab.Client.Ip($"route replace {S1Lab.Vip}/32 dev {device} mtu {TunnelMtuBytes}");
