@@ -60,6 +60,36 @@ public sealed class ClientAddressTests : IDisposable
         }
     }
 
+    /// <summary>dnsdist, whose reading of the PROXY protocol is not ours, writes down whom each question comes from, by UDP and TCP.</summary>
+    [Fact]
+    public void A_name_server_reads_the_header()
+    {
+        string log = Path.Combine(_lab.Folder, "questions"), configuration = Path.Combine(_lab.Folder, "dnsdist.conf");
+        RealServerHost server = _lab.RealServers[0];
+        File.WriteAllText(configuration, $$"""
+            setLocal("{{server.Address}}:{{ServerPort}}") addLocal("[{{server.AddressV6}}]:{{ServerPort}}")
+            setACL({"0.0.0.0/0", "::/0"}) setProxyProtocolACL({"{{Source}}/32", "{{Source6}}/128"}) setSecurityPollSuffix("")
+            addAction(AllRule(), LogAction("{{log}}", false, true, false))
+            addAction(AllRule(), SpoofAction("192.0.2.53"))
+            """);
+        Shell.Run(["ip", "netns", "exec", server.Netns.Name, "sh", "-c", $"dnsdist --supervised --disable-syslog -C {configuration} >{_lab.Folder}/dnsdist.log 2>&1 &"]);
+        Wait.Until(() => server.Netns.Run($"ss -l -t -n -H sport = :{ServerPort}").Split('\n', StringSplitOptions.RemoveEmptyEntries).Length == 2, "dnsdist listens");
+        List<string> expected = [];
+        foreach ((string client, string vip, bool serverV6) in Ways.Select(w => ((string)w[0], (string)w[1], (bool)w[2])))
+        {
+            foreach ((string protocol, string option) in (ReadOnlySpan<(string, string)>)[("udp", "+notcp"), ("tcp", "+tcp")])
+            {
+                Service(vip, serverV6, Port, ServerPort, protocol);
+                int clientPort = 45_010 + expected.Count;
+                Assert.Equal("192.0.2.53", _lab.Client.Run($"dig {option} +short +time=5 +tries=3 -b {client}#{clientPort} -p {Port} @{vip} www.test A").Trim());
+                expected.Add($"Packet from {new IPEndPoint(IPAddress.Parse(client), clientPort)} for www.test. A");
+            }
+        }
+
+        Wait.Until(() => File.ReadAllLines(log).Length >= expected.Count, "dnsdist's log");
+        Assert.Equal(expected, File.ReadAllLines(log).Select(l => l[l.IndexOf("Packet", StringComparison.Ordinal)..].Split(" with id")[0]).Distinct());
+    }
+
     /// <summary>A tenth of all TCP packets is lost, each way: of handshakes, headers and what acknowledges them, too.</summary>
     [Fact]
     public void What_is_lost_comes_again()

@@ -76,6 +76,29 @@ public sealed class PathMtuTests : IDisposable
         Try(true, "-b", -20, Rip);
     }
 
+    /// <summary>The server's MSS is lowered to what its link takes with header or option, so that the client sends nothing too big.</summary>
+    [Theory]
+    [InlineData("proxyV2")]
+    [InlineData("toa")]
+    public void A_transfer_passes_with_the_clients_address(string how)
+    {
+        using IDisposable server = how == "toa" ? new Transfer(_server, Port) : new ProxiedServer(_server, Port);
+        foreach ((string vip, string real) in (ReadOnlySpan<(string, string)>)[(S1Lab.Vip, Rip), (S1Lab.VipV6, $"[{Rip6}]")])
+        {
+            string id = real == Rip ? $"tcp:{vip}:{Port}" : $"tcp:[{vip}]:{Port}";
+            foreach (string line in (string[])[$"service add {id} --client-address {how}", $"server add {id} {real}:{Port} --method fullnat"])
+            {
+                CommandResult result = _lab.Director.Fwdctl(line);
+                Assert.True(result.ExitCode == 0, $"{line}: {result.Errors}");
+            }
+
+            string wrong = how != "toa" ? ProxiedServer.Exchange(_lab.Client, vip, Port, TransferBytes, seed: 1) : Transfer.Run(_lab.Client, vip, Port, TransferBytes, seed: 1) ? "" : "what arrived differs";
+            Assert.Equal("", wrong);
+        }
+
+        Assert.Equal(0UL, ErrorsSent());
+    }
+
     private void Try(bool v6, string method, int headerBytes, string? real = null)
     {
         string vip = v6 ? S1Lab.VipV6 : S1Lab.Vip, service = v6 ? $"[{vip}]:{Port}" : $"{vip}:{Port}", address = real ?? (v6 ? $"[{Rip6}]" : Rip);
