@@ -42,6 +42,35 @@ public sealed class FwdctlTests(DirectorBed bed) : IClassFixture<DirectorBed>
     }
 
     [Fact]
+    public void RulesOfSnat()
+    {
+        string before = bed.Fwdctl("config get").Output;
+        Assert.Equal(0, bed.Fwdctl($"config apply {bed.Write("pool.json", before.Replace("\"sourcePools\": []", """ "sourcePools": [ { "name": "out", "addresses": [ "172.16.58.200" ] } ] """, StringComparison.Ordinal))}").ExitCode);
+        Assert.Equal(0, bed.Fwdctl("snat add b --source 10.9.0.0/24 --source 10.8.0.1 --gateway 172.16.58.254").ExitCode);
+        Assert.Equal(0, bed.Fwdctl("snat add a --source 10.9.0.0/24 --destination 203.0.113.0/24 --source-pool out --gateway 172.16.58.253 --interface lan0 --timeouts udpS=9 --before b").ExitCode);
+        Assert.Equal("""
+            RULE  SOURCES                  DESTINATIONS    POOL  INTERFACE  GATEWAYS            ACTIVE  INACTIVE  CONNECTIONS  PACKETS
+            a     10.9.0.0/24              203.0.113.0/24  out   lan0       172.16.58.253 none  0       0         0            0
+            b     10.9.0.0/24,10.8.0.1/32  -               out   -          172.16.58.254 none  0       0         0            0
+
+            """, bed.Fwdctl("snat list").Output);
+        Assert.Contains("\"udpS\": 9", bed.Fwdctl("snat show a").Output, StringComparison.Ordinal);
+
+        // Their order counts.
+        string state = bed.Fwdctl("config get").Output;
+        Outcome differs = bed.Fwdctl($"config diff {bed.Write("order.json", state.Replace("\"name\": \"a\"", "\"name\": \"x\"", StringComparison.Ordinal).Replace("\"name\": \"b\"", "\"name\": \"a\"", StringComparison.Ordinal).Replace("\"name\": \"x\"", "\"name\": \"b\"", StringComparison.Ordinal))}");
+        Assert.Equal(1, differs.ExitCode);
+        Assert.StartsWith("~ /snatRules: ", differs.Output, StringComparison.Ordinal);
+        Refused("snat add a --source 10.9.0.0/24 --gateway 172.16.58.254", "a exists already");
+        Refused("snat set a --source 10.9.0.0/24 --gateway 203.0.113.1", "203.0.113.1 is in no connected network");
+        Refused("snat show c", "There is no rule of SNAT c.");
+        Assert.Equal(0, bed.Fwdctl("snat set a --source 10.7.0.0/24 --gateway 172.16.58.254").ExitCode);
+        Assert.Equal(0, bed.Fwdctl("snat delete a").ExitCode);
+        Refused("snat delete a", "There is no rule of SNAT a.");
+        Assert.Equal(0, bed.Fwdctl($"config apply {bed.Write("before.json", before)}").ExitCode);
+    }
+
+    [Fact]
     public void DifferencesOfAFile()
     {
         string before = bed.Fwdctl("config get").Output;

@@ -77,6 +77,16 @@ public sealed class BadStateTests(ControlBed bed) : IClassFixture<ControlBed>
         { "/sourcePools", Pool("lan", "172.16.58.7"), "/sourcePools/0/addresses/0", "is a real server" },
         { "/sourcePools", Pool("lan", "172.16.58.200", "172.16.58.200"), "/sourcePools/0/addresses/1", "in source pool \"lan\" already" },
         { "/sourcePools", Pool("lan", [.. Enumerable.Range(200, 9).Select(n => $"172.16.58.{n}")]), null, "room for 8" },
+        { "/snatRules", "[null]", "/snatRules/0", "null" },
+        { "/snatRules", Snat("a b"), "/snatRules/0/name", "1 to 63 letters" },
+        { "/snatRules", Snat(sources: ""), "/snatRules/0/sources", "at least one source" },
+        { "/snatRules", Snat(sources: "10.9.0.1/24"), "/snatRules/0/sources/0", "write 10.9.0.0/24" },
+        { "/snatRules", Snat(sources: "10.9.0.0/33"), "/snatRules/0/sources/0", "0 to 32" },
+        { "/snatRules", Snat(sources: "10.9/24"), "/snatRules/0/sources/0", "not a prefix" },
+        { "/snatRules", Snat(sources: "fd99::/129"), "/snatRules/0/sources/0", "0 to 128" },
+        { "/snatRules", Snat(), "/snatRules/0/sourcePool", "there is none (/sourcePools)" },
+        { "/snatRules", Snat(more: "\"sourcePool\": \"lan\""), "/snatRules/0/sourcePool", "There is no source pool \"lan\"" },
+        { "/snatRules", Snat(more: "\"interface\": \"lan9\""), "/snatRules/0/interface", "interfaces are: lan0, web" },
         { "/dataplane/flowsPerWorker", "33554433", null, "1024 to 33554432" },
         { "/dataplane/snapshotSlotBytes", "1048575", null, "1048576 to 2147479552" },
         { "/dataplane/snapshotSlotBytes", "2147479553", null, "1048576 to 2147479552" },
@@ -311,6 +321,9 @@ public sealed class BadStateTests(ControlBed bed) : IClassFixture<ControlBed>
         state["services"]![0]!["servers"] = JsonNode.Parse(Servers(8_193));
         await AssertRefusedAsync(state, 422, "/services/0/servers", "at most 8192");
     }
+
+    private static string Snat(string name = "all", string sources = "10.9.0.0/24", string gateway = "10.1.0.254", string more = "\"destinations\": null") =>
+        $$"""[ { "name": "{{name}}", "sources": [ {{(sources.Length == 0 ? "" : $"\"{sources}\"")}} ], "gateways": [ "{{gateway}}" ], {{more}} } ]""";
 
     private static string Servers(int count) => $"[{string.Join(',', Enumerable.Range(0, count).Select(n => $$"""{"address":"172.16.{{100 + (n / 250)}}.{{1 + (n % 250)}}"}"""))}]";
 

@@ -124,11 +124,16 @@ public sealed unsafe class SnapshotFuzzTests
         return [.. own, .. frame[..6], .. frame[12..at], .. frame[(at + bytes)..(at + (2 * bytes))], .. frame[at..(at + bytes)], .. frame[(at + (2 * bytes))..l4], .. frame[(l4 + 2)..(l4 + 4)], .. frame[l4..(l4 + 2)], .. frame[(l4 + 4)..]];
     }
 
-    private static byte[] ToFullNat(Random random) => random.Next(2) == 0
+    private static byte[] ToFullNat(Random random) => random.Next(2) == 0 ? Outwards(random) : random.Next(2) == 0
         ? Frames.L4("172.16.0.1", random.Next(40_000, 40_016), "172.16.58.5", 80, tcpFlags: Wire.Syn)
         : Frames.L4("2001:db8::9", random.Next(40_000, 40_016), "fd16::105", 53, Wire.Udp);
 
-    /// <summary>The network, with FullNAT in both families beside it.</summary>
+    /// <summary>Of an inside host.</summary>
+    private static byte[] Outwards(Random random) => random.Next(2) == 0
+        ? Frames.L4("10.9.0.7", random.Next(40_000, 40_016), "198.51.100.9", 80, tcpFlags: Wire.Syn)
+        : Frames.L4("fd99::7", random.Next(40_000, 40_016), "2001:db8:f::9", 53, Wire.Udp);
+
+    /// <summary>The network, with FullNAT and SNAT in both families beside it.</summary>
     private static SnapshotContent Content()
     {
         ContentBuilder builder = new();
@@ -157,6 +162,8 @@ public sealed unsafe class SnapshotFuzzTests
         builder.FullNat(all.Servers.Count - 1, 8080, "172.16.58.200", "172.16.58.201");
         builder.Service("fd16::105", 53, Wire.Udp, Scheduler.Maglev, 251, (0, "fd16::20", 1));
         builder.FullNat(all.Servers.Count - 1, 5353, "fd16::200");
+        builder.Snat(0, "172.16.58.20", (builder.Content.Services[^2].PoolFirst, 2), ["10.9.0.0/16", "10.10.0.0/16"], from: 0);
+        builder.Snat(0, "fd16::20", (builder.Content.Services[^2].PoolFirst, 1), ["fd99::/64"], ["2001:db8:f::/48"], ["2001:db8:f:1::/64"]);
         return all;
     }
 

@@ -144,22 +144,7 @@ public sealed class ContentBuilder
         ServerEntry entry = Content.Servers[server];
         NextHopEntry hop = Content.NextHops[(int)entry.NextHop];
         ref ServiceEntry service = ref CollectionsMarshal.AsSpan(Content.Services)[entry.Service];
-        (service.PoolFirst, service.PoolCount) = ((uint)Content.PoolMembers.Count, (uint)sources.Length);
-        foreach (string source in sources)
-        {
-            (ulong high, ulong low) = Words(source);
-            ushort slot = (ushort)Content.Sources.Count;
-            Content.Sources.Add(new SourceEntry { High = high, Low = low, IpVersion = hop.IpVersion, Valid = 1, Incarnation = 1 });
-            Content.PoolMembers.Add(slot);
-            if (hop.IpVersion == 4)
-            {
-                Content.LocalAddresses4.Add(new LocalAddress4Entry { Address = (uint)high, Kind = LocalAddressKind.Source, Interface = LocalAddress4Entry.AnyInterface, Source = slot });
-            }
-            else
-            {
-                Content.LocalAddresses6.Add(new LocalAddress6Entry { High = high, Low = low, Kind = LocalAddressKind.Source, Interface = LocalAddress4Entry.AnyInterface, Source = slot });
-            }
-        }
+        (service.PoolFirst, service.PoolCount) = Pool(sources);
 
         entry.Method = ForwardingMethod.FullNat;
         Content.Servers[server] = entry;
@@ -170,6 +155,71 @@ public sealed class ContentBuilder
         Content.Targets.Add(TargetEntry.Nat(service, hop.IpVersion, hop.High, hop.Low, (ushort)IPAddress.HostToNetworkOrder((short)port)));
         Content.Servers[server] = entry;
         return this;
+    }
+
+    /// <summary>Adds source addresses; returns where they are.</summary>
+    public (uint First, uint Count) Pool(params string[] sources)
+    {
+        uint first = (uint)Content.PoolMembers.Count;
+        foreach (string source in sources)
+        {
+            (ulong high, ulong low) = Words(source);
+            ushort slot = (ushort)Content.Sources.Count;
+            bool v6 = source.Contains(':', StringComparison.Ordinal);
+            Content.Sources.Add(new SourceEntry { High = high, Low = low, IpVersion = (byte)(v6 ? 6 : 4), Valid = 1, Incarnation = 1 });
+            Content.PoolMembers.Add(slot);
+            if (v6)
+            {
+                Content.LocalAddresses6.Add(new LocalAddress6Entry { High = high, Low = low, Kind = LocalAddressKind.Source, Interface = LocalAddress4Entry.AnyInterface, Source = slot });
+            }
+            else
+            {
+                Content.LocalAddresses4.Add(new LocalAddress4Entry { Address = (uint)high, Kind = LocalAddressKind.Source, Interface = LocalAddress4Entry.AnyInterface, Source = slot });
+            }
+        }
+
+        return (first, (uint)sources.Length);
+    }
+
+    /// <summary>Adds a rule of SNAT for the gateway's family; returns its server's slot.</summary>
+    public int Snat(int gatewayInterface, string gateway, (uint First, uint Count) pool, string[] sources, string[]? destinations = null, string[]? except = null, ushort from = SnatRuleEntry.AnyInterface, ServiceFlags flags = ServiceFlags.None)
+    {
+        InterfaceEntry egress = Content.Interfaces[gatewayInterface];
+        byte ipVersion = (byte)(gateway.Contains(':', StringComparison.Ordinal) ? 6 : 4);
+        int service = Content.Services.Count, server = Content.Servers.Count;
+        Content.Services.Add(new ServiceEntry { Valid = 1, IpVersion = ipVersion, TwoWay = 1, VipHigh = (ulong)service, PoolFirst = pool.First, PoolCount = pool.Count, Flags = flags });
+        Content.Servers.Add(new ServerEntry
+        {
+            NextHop = (uint)NextHop(gatewayInterface, gateway), Service = (ushort)service, Vlan = egress.Vlan, Valid = 1, Port = (byte)egress.Port, Method = ForwardingMethod.SourceNat, Weight = 1, MtuBytes = egress.MtuBytes, Incarnation = 1,
+            StateTable = ServerEntry.StateTableClient, Target = (uint)Content.Targets.Count, SnatRule = (ushort)Content.SnatRules.Count,
+        });
+        Content.Targets.Add(new TargetEntry { IpVersion = ipVersion });
+        (uint sourcesFirst, uint destinationsFirst, uint exceptFirst) = (Prefixes(sources), Prefixes(destinations ??= [ipVersion == 4 ? "0.0.0.0/0" : "::/0"]), Prefixes(except ??= []));
+        Content.SnatRules.Add(new SnatRuleEntry
+        {
+            SourcesFirst = sourcesFirst, SourcesCount = (uint)sources.Length, DestinationsFirst = destinationsFirst, DestinationsCount = (uint)destinations.Length, ExceptFirst = exceptFirst, ExceptCount = (uint)except.Length,
+            Server = (uint)server, Interface = from, IpVersion = ipVersion,
+        });
+        return server;
+    }
+
+    private uint Prefixes(string[] prefixes)
+    {
+        uint first = (uint)Content.SnatPrefixes.Count;
+        foreach (string prefix in prefixes)
+        {
+            string[] parts = prefix.Split('/');
+            (ulong high, ulong low) = Words(parts[0]);
+            byte[] mask = new byte[16];
+            for (int bit = 0; bit < int.Parse(parts[1], System.Globalization.CultureInfo.InvariantCulture); bit++)
+            {
+                mask[bit / 8] |= (byte)(0x80 >> (bit % 8));
+            }
+
+            Content.SnatPrefixes.Add(new SnatPrefixEntry { High = high, Low = low, MaskHigh = BitConverter.ToUInt64(mask), MaskLow = BitConverter.ToUInt64(mask, 8) });
+        }
+
+        return first;
     }
 
     /// <summary>Puts a server, added with its service, behind a tunnel from this own address.</summary>

@@ -18,8 +18,11 @@ public sealed record DesiredState
     /// <summary>Virtual services.</summary>
     public IReadOnlyList<VirtualService> Services { get; set; } = [];
 
-    /// <summary>Source addresses of FullNAT.</summary>
+    /// <summary>Source addresses of FullNAT and SNAT.</summary>
     public IReadOnlyList<SourcePoolSettings> SourcePools { get; set; } = [];
+
+    /// <summary>Rules of SNAT, for connections outwards of inside hosts; the first one that takes a packet counts.</summary>
+    public IReadOnlyList<SnatRule> SnatRules { get; set; } = [];
 
     /// <summary>VRRP groups: VIPs that are shared with other directors.</summary>
     public IReadOnlyList<VrrpGroupSettings> Vrrp { get; set; } = [];

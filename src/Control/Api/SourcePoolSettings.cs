@@ -1,6 +1,6 @@
 namespace Forwarder.Api;
 
-/// <summary>Source addresses of FullNAT (also called local addresses, or a SNAT pool): the director alone uses and answers for them.</summary>
+/// <summary>Source addresses of FullNAT and SNAT (also called local addresses, or a SNAT pool): the director alone uses and answers for them.</summary>
 public sealed record SourcePoolSettings
 {
     /// <summary>Name, unique.</summary>

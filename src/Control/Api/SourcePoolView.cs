@@ -13,7 +13,7 @@ public sealed record SourcePoolView
     public ulong Exhausted { get; set; }
 }
 
-/// <summary>A source address of FullNAT.</summary>
+/// <summary>A source address of FullNAT and SNAT.</summary>
 public sealed record SourceAddressView
 {
     /// <summary>Address.</summary>

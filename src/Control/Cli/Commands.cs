@@ -25,7 +25,8 @@ public static class Commands
         root.Add(Show("status", "The director as a whole", "v1/status", Status));
         root.Add(Show("ports", "Ports and their link", "v1/ports", Ports));
         root.Add(Show("workers", "Forwarding workers", "v1/workers", Workers));
-        root.Add(Show("pools", "Source addresses of FullNAT and their local ports", "v1/source-pools", SourcePools));
+        root.Add(SnatCommands.Command());
+        root.Add(Show("pools", "Source addresses of FullNAT and SNAT and their local ports", "v1/source-pools", SourcePools));
         root.Add(Show("neighbours", "MAC addresses of real servers", "v1/neighbours", Neighbours));
         root.Add(Show("stats", "Counters, and packets lost by reason", "v1/counters", Stats));
         root.Add(Connections());
@@ -38,7 +39,7 @@ public static class Commands
         return root;
     }
 
-    private static Command Action(string name, string description, Action<ApiClient, ParseResult> run, params Symbol[] symbols)
+    internal static Command Action(string name, string description, Action<ApiClient, ParseResult> run, params Symbol[] symbols)
     {
         Command command = new(name, description);
         foreach (Symbol symbol in symbols)
@@ -61,9 +62,9 @@ public static class Commands
         return command;
     }
 
-    private static Command Show(string name, string description, string path, Action<string> print) => Show(name, description, _ => path, print);
+    internal static Command Show(string name, string description, string path, Action<string> print) => Show(name, description, _ => path, print);
 
-    private static Command Show(string name, string description, Func<ParseResult, string> path, Action<string> print, params Symbol[] symbols) => Action(name, description, (api, parsed) =>
+    internal static Command Show(string name, string description, Func<ParseResult, string> path, Action<string> print, params Symbol[] symbols) => Action(name, description, (api, parsed) =>
     {
         string body = api.GetText(path(parsed));
         if (parsed.GetValue(s_json))
@@ -135,9 +136,9 @@ public static class Commands
     {
         Option<string?>[] filters =
         [
-            new("--service") { Description = "Those of a virtual service, for example tcp:172.16.58.1:80", Recursive = true },
+            new("--service") { Description = "Those of a virtual service, for example tcp:172.16.58.1:80, or of a rule of SNAT: snat:NAME", Recursive = true },
             new("--client") { Description = "Those of a client: its address, or address:port", Recursive = true },
-            new("--server") { Description = "Those to a real server: its address, or address:port; removed = to one that is gone", Recursive = true },
+            new("--server") { Description = "Those to a real server, or a destination of SNAT: its address, or address:port; removed = to one that is gone", Recursive = true },
             new("--state") { Description = "Those in a state, for example ESTABLISHED", Recursive = true },
         ];
         Option<bool> all = new("--all") { Description = "All flows there are" };
@@ -204,7 +205,7 @@ public static class Commands
         return config;
     }
 
-    private static void Change(ApiClient api, ParseResult parsed, HttpMethod method, string path, string? body, string? ifMatch = null)
+    internal static void Change(ApiClient api, ParseResult parsed, HttpMethod method, string path, string? body, string? ifMatch = null)
     {
         string answer = api.Change(method, path, body, ifMatch);
         ChangeResult result = JsonSerializer.Deserialize(answer, ApiJson.Default.ChangeResult)!;
@@ -218,7 +219,7 @@ public static class Commands
     }
 
     /// <summary>Time-outs as name=seconds, by the API's names.</summary>
-    private static ServiceTimeouts? Timeouts(string? text)
+    internal static ServiceTimeouts? Timeouts(string? text)
     {
         if (text == null)
         {
@@ -340,6 +341,6 @@ public static class Commands
         Table.Print(Console.Out, ["DROPPED", "PACKETS"], c.Drops.Select(p => (string[])[p.Key, N(p.Value)]));
     }
 
-    private static string N<T>(T number)
+    internal static string N<T>(T number)
         where T : IFormattable => number.ToString(null, CultureInfo.InvariantCulture);
 }

@@ -35,13 +35,16 @@ public static class ConfigDiff
         }
     }
 
+    /// <summary>A list in which the order counts.</summary>
+    private const string Ordered = "snatRules";
+
     // Lists become objects by what names their items, so that an order that differs is no difference. Items without a name are compared as a whole.
     private static JsonNode? Keyed(JsonNode? node)
     {
         switch (node)
         {
             case JsonObject all:
-                return new JsonObject(all.Select(member => KeyValuePair.Create(member.Key, Keyed(member.Value))));
+                return new JsonObject(all.Select(member => KeyValuePair.Create(member.Key, member.Key == Ordered ? member.Value?.DeepClone() : Keyed(member.Value))));
             case JsonArray list when list.Count > 0 && list.All(item => NameOf(item) != null) && list.DistinctBy(NameOf).Count() == list.Count:
                 return new JsonObject(list.Select(item => KeyValuePair.Create(NameOf(item)!, Keyed(item))));
             default:

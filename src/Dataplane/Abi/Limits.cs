@@ -30,14 +30,20 @@ public static class Limits
     /// <summary>Services that one address and port of a real server behind NAT serves: a reply is looked for in each.</summary>
     public const int NatServicesPerServerMax = 64;
 
-    /// <summary>Source addresses of FullNAT. A flow has 11 bits for the slot; slot 0 is never used.</summary>
+    /// <summary>Source addresses of FullNAT and SNAT. A flow has 11 bits for the slot; slot 0 is never used.</summary>
     public const int SourcesMax = 1_024;
 
-    /// <summary>Source addresses that a dataplane has room for unless told otherwise: each takes 0.8 MB over all workers together.</summary>
+    /// <summary>Source addresses that a dataplane has room for unless told otherwise: each takes 2.9 MB over all workers together.</summary>
     public const int SourcesDefault = 8;
 
-    /// <summary>First local port that FullNAT uses.</summary>
+    /// <summary>First local port that FullNAT and SNAT use.</summary>
     public const int SourcePortMin = 1_024;
+
+    /// <summary>Rules of SNAT in a snapshot: one for each family that a rule of the configuration has.</summary>
+    public const int SnatRulesMax = 512;
+
+    /// <summary>Prefixes of all rules of SNAT together.</summary>
+    public const int SnatPrefixesMax = 65_536;
 
     /// <summary>Different sets of time-outs over all services: a service names its set by one byte.</summary>
     public const int FlowTimeoutsMax = 256;

@@ -142,6 +142,50 @@ public sealed class SnapshotTests
         Assert.Equal(expected, SnapshotVerifier.Verify(bytes, 1, out _));
     }
 
+    /// <summary>Workers index with all that a rule of SNAT and its server say.</summary>
+    [Theory]
+    [InlineData("", SnapshotFault.None)]
+    [InlineData("sources", SnapshotFault.SnatRule)]
+    [InlineData("destinations", SnapshotFault.SnatRule)]
+    [InlineData("except", SnapshotFault.SnatRule)]
+    [InlineData("interface", SnapshotFault.SnatRule)]
+    [InlineData("server", SnapshotFault.SnatRule)]
+    [InlineData("family", SnapshotFault.SnatRule)]
+    [InlineData("pool", SnapshotFault.SnatRule)]
+    [InlineData("rule", SnapshotFault.SnatRule)]
+    [InlineData("protocol", SnapshotFault.SnatRule)]
+    [InlineData("member", SnapshotFault.Member)]
+    [InlineData("target", SnapshotFault.Target)]
+    public void ARuleOfSnatNamesWhatIsThere(string wrong, SnapshotFault expected)
+    {
+        ContentBuilder builder = new();
+        ushort lan = builder.Interface(0, 0, "172.16.58.2");
+        builder.Service("172.16.58.1", 80, 6, Scheduler.Wlc, 251, (lan, "172.16.58.7", 2));
+        int server = builder.Snat(lan, "172.16.58.254", builder.Pool("172.16.58.200"), ["10.0.0.0/8"], from: lan);
+        SnapshotContent content = builder.Content;
+        ref SnatRuleEntry rule = ref CollectionsMarshal.AsSpan(content.SnatRules)[0];
+        ref ServerEntry way = ref CollectionsMarshal.AsSpan(content.Servers)[server];
+        ref ServiceEntry service = ref CollectionsMarshal.AsSpan(content.Services)[way.Service];
+        switch (wrong)
+        {
+            case "sources": rule.SourcesCount = 3; break;
+            case "destinations": rule.DestinationsFirst = uint.MaxValue; break;
+            case "except": rule.ExceptFirst = 3; break;
+            case "interface": rule.Interface = 1; break;
+            case "server": rule.Server = 1; break;
+            case "family": rule.IpVersion = 6; break;
+            case "pool": service.PoolCount = 0; break;
+            case "rule": way.SnatRule = 1; break;
+            case "protocol": service.Protocol = 6; break;
+            case "member": (service.MembersFirst, service.MembersCount) = ((uint)content.Members.Count, 1); content.Members.Add((uint)server); break;
+            case "target": CollectionsMarshal.AsSpan(content.Targets)[(int)way.Target].IpVersion = 6; break;
+        }
+
+        byte[] bytes = new byte[SnapshotWriter.MeasureBytes(content)];
+        SnapshotWriter.Write(content, 1, bytes);
+        Assert.Equal(expected, SnapshotVerifier.Verify(bytes, 1, out _));
+    }
+
     [Theory]
     [InlineData(ClientAddressMode.ProxyV2, 6, SnapshotFault.None)]
     [InlineData(ClientAddressMode.ProxyV2, 17, SnapshotFault.None)]

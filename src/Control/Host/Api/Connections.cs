@@ -7,7 +7,7 @@ using Forwarder.Api;
 namespace Forwarder.Control;
 
 /// <summary>Lists and removes flows: asks the dataplane page by page while its workers run.</summary>
-public sealed class Connections(SnapshotCompiler compiler, DataplaneSupervisor supervisor) : IDisposable
+public sealed class Connections(SnapshotCompiler compiler, DataplaneSupervisor supervisor, DirectorState state) : IDisposable
 {
     private const int AnswerTimeoutMs = 5_000;
 
@@ -16,7 +16,7 @@ public sealed class Connections(SnapshotCompiler compiler, DataplaneSupervisor s
 
     private readonly SemaphoreSlim _one = new(1, 1);
 
-    private delegate void Fit(ref FlowRecord flow, ServiceKey service, IPEndPoint client, IPEndPoint? server);
+    private delegate void Fit(ref FlowRecord flow, ConnectionView view);
 
     /// <summary>One page of the flows that fit.</summary>
     public async Task<ConnectionList> ListAsync(ulong cursor, ConnectionFilter filter, CancellationToken cancellation)
@@ -28,7 +28,7 @@ public sealed class Connections(SnapshotCompiler compiler, DataplaneSupervisor s
             try
             {
                 Region region = await AskAsync(cursor, cancellation);
-                cursor = Read(region, filter, (ref FlowRecord flow, ServiceKey service, IPEndPoint client, IPEndPoint? server) => found.Add(View(flow, service, client, server)));
+                cursor = Read(region, filter, (ref FlowRecord _, ConnectionView view) => found.Add(view));
             }
             finally
             {
@@ -55,7 +55,7 @@ public sealed class Connections(SnapshotCompiler compiler, DataplaneSupervisor s
             {
                 Region region = await AskAsync(cursor, cancellation);
                 bool any = false;
-                cursor = Read(region, filter, (ref FlowRecord flow, ServiceKey _, IPEndPoint _, IPEndPoint? _) =>
+                cursor = Read(region, filter, (ref FlowRecord flow, ConnectionView _) =>
                 {
                     flow.Removal = removal;
                     any = true;
@@ -125,17 +125,25 @@ public sealed class Connections(SnapshotCompiler compiler, DataplaneSupervisor s
     {
         Dictionary<int, ServiceKey> services = compiler.Services.Used.ToDictionary(p => p.Value, p => p.Key);
         Dictionary<int, IPEndPoint> servers = compiler.Servers.Used.ToDictionary(p => p.Value, p => new IPEndPoint(p.Key.Address, p.Key.Port));
+        SnatFlowViews snat = new(compiler, state.Current.Model);
         ref FlowQueryBlock query = ref region.FlowQuery;
         for (int i = 0; i < (int)query.Count; i++)
         {
             ref FlowRecord flow = ref query.Entries[i];
-            if (services.TryGetValue(flow.Service, out ServiceKey key))
+            if (flow.Service >= FlowRecord.Snat4)
             {
-                IPEndPoint client = new(Address(flow), (ushort)IPAddress.NetworkToHostOrder((short)flow.ClientPort));
+                if (snat.View(flow, filter) is { } view)
+                {
+                    fit(ref flow, view);
+                }
+            }
+            else if (services.TryGetValue(flow.Service, out ServiceKey key))
+            {
+                IPEndPoint client = new(Address(flow.ClientHigh, flow.ClientLow, flow.IpVersion), (ushort)IPAddress.NetworkToHostOrder((short)flow.ClientPort));
                 IPEndPoint? server = servers.TryGetValue((int)flow.Server, out IPEndPoint? used) && compiler.Servers.Incarnation((int)flow.Server) == flow.Incarnation ? used : null;
                 if (filter.Takes(key, client, server, StateOf(flow, key)))
                 {
-                    fit(ref flow, key, client, server);
+                    fit(ref flow, View(flow, key, client, server));
                 }
             }
         }
@@ -157,11 +165,11 @@ public sealed class Connections(SnapshotCompiler compiler, DataplaneSupervisor s
         Worker = flow.Worker,
     };
 
-    private static IPAddress Address(FlowRecord flow)
+    internal static IPAddress Address(ulong high, ulong low, byte ipVersion)
     {
         Span<byte> bytes = stackalloc byte[16];
-        MemoryMarshal.Write(bytes, flow.ClientHigh);
-        MemoryMarshal.Write(bytes[8..], flow.ClientLow);
-        return new IPAddress(flow.IpVersion == 4 ? bytes[..4] : bytes);
+        MemoryMarshal.Write(bytes, high);
+        MemoryMarshal.Write(bytes[8..], low);
+        return new IPAddress(ipVersion == 4 ? bytes[..4] : bytes);
     }
 }

@@ -20,6 +20,7 @@ public static class Endpoints
         MapConfig(app.MapGroup("").WithTags("config"));
         MapServices(app.MapGroup("").WithTags("services"));
         MapServers(app.MapGroup("").WithTags("servers"));
+        MapSnat(app.MapGroup("").WithTags("snat"));
         MapVrrp(app.MapGroup("").WithTags("vrrp"));
         RouteGroupBuilder views = app.MapGroup("").WithTags("views");
         MapViews(views);
@@ -94,6 +95,25 @@ public static class Endpoints
             .Named("removeServer", "Removes a real server; its connections are lost").Changes().Refuses(StatusCodes.Status404NotFound);
     }
 
+    private static void MapSnat(RouteGroupBuilder app)
+    {
+        app.MapGet("/v1/snat", (Views views) => Results.Json(views.SnatRules(), ApiJson.Default.IReadOnlyListSnatRuleView)).Named("listSnatRules", "Rules of SNAT with their counters").Produces<IReadOnlyList<SnatRuleView>>();
+        app.MapGet("/v1/snat/{name}", (string name, Views views) => Results.Json(views.SnatRule(name), ApiJson.Default.SnatRuleView))
+            .Named("getSnatRule", "One rule of SNAT").Produces<SnatRuleView>().Refuses(StatusCodes.Status404NotFound);
+        app.MapPost("/v1/snat", async (string? before, HttpRequest request, DirectorState state) =>
+        {
+            SnatRule rule = await ReadAsync(request, ApiJson.Default.SnatRule);
+            return Json(await state.ChangeAsync(s => Edits.AddSnatRule(s, rule, before)), StatusCodes.Status201Created);
+        }).Named("addSnatRule", "Adds a rule of SNAT: the last one, or before another one").Takes<SnatRule>().Changes(StatusCodes.Status201Created).Refuses(StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
+        app.MapPut("/v1/snat/{name}", async (string name, HttpRequest request, DirectorState state) =>
+        {
+            SnatRule rule = await ReadAsync(request, ApiJson.Default.SnatRule);
+            return Json(await state.ChangeAsync(s => Edits.PutSnatRule(s, name, rule)));
+        }).Named("putSnatRule", "Replaces a rule of SNAT where it stands, or adds it").Takes<SnatRule>().Changes();
+        app.MapDelete("/v1/snat/{name}", async (string name, DirectorState state) => Json(await state.ChangeAsync(s => Edits.RemoveSnatRule(s, name))))
+            .Named("removeSnatRule", "Removes a rule of SNAT; its flows end").Changes().Refuses(StatusCodes.Status404NotFound);
+    }
+
     private static void MapVrrp(RouteGroupBuilder app)
     {
         app.MapGet("/v1/vrrp", async (VrrpService vrrp) => Results.Json(await vrrp.ViewsAsync(), ApiJson.Default.IReadOnlyListVrrpGroupView))
@@ -129,7 +149,7 @@ public static class Endpoints
         app.MapGet("/v1/ports", (Views views) => Results.Json(views.Ports(), ApiJson.Default.IReadOnlyListPortView)).Named("listPorts", "DPDK ports with statistics").Produces<IReadOnlyList<PortView>>();
         app.MapGet("/v1/workers", (Views views) => Results.Json(views.Workers(), ApiJson.Default.IReadOnlyListWorkerView)).Named("listWorkers", "Workers with flows and counters").Produces<IReadOnlyList<WorkerView>>();
         app.MapGet("/v1/neighbours", (Views views) => Results.Json(views.Neighbours(), ApiJson.Default.IReadOnlyListNeighbourView)).Named("listNeighbours", "MAC addresses of next hops").Produces<IReadOnlyList<NeighbourView>>();
-        app.MapGet("/v1/source-pools", (Views views) => Results.Json(views.SourcePools(), ApiJson.Default.IReadOnlyListSourcePoolView)).Named("listSourcePools", "Source addresses of FullNAT and their local ports").Produces<IReadOnlyList<SourcePoolView>>();
+        app.MapGet("/v1/source-pools", (Views views) => Results.Json(views.SourcePools(), ApiJson.Default.IReadOnlyListSourcePoolView)).Named("listSourcePools", "Source addresses of FullNAT and SNAT and their local ports").Produces<IReadOnlyList<SourcePoolView>>();
         app.MapGet("/v1/counters", (Views views) => Results.Json(views.Counters(), ApiJson.Default.CountersView)).Named("getCounters", "Packets, slow path, drops by reason").Produces<CountersView>();
         app.MapPost("/v1/counters/zero", (string? service, Views views) =>
         {

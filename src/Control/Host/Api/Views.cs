@@ -79,7 +79,8 @@ public sealed class Views(DirectorState state, SnapshotCompiler compiler, Datapl
             return [];
         }
 
-        ILookup<(int, IPAddress), string> users = current.Model.Services.SelectMany(s => s.Servers.Select(r => ((r.Interface, r.Address), $"{s.Key} {r.Id}"))).ToLookup(p => p.Item1, p => p.Item2);
+        ILookup<(int, IPAddress), string> users = current.Model.Services.SelectMany(s => s.Servers.Select(r => ((r.Interface, r.Address), $"{s.Key} {r.Id}")))
+            .Concat(current.Model.SnatRules.SelectMany(r => r.Paths, (r, p) => ((p.Interface, p.Gateway), $"{ConnectionFilter.Snat}{r.Name}"))).ToLookup(p => p.Item1, p => p.Item2);
         return
         [
             .. compiler.NextHops.Used.Where(n => n.Key.Interface < current.Model.Interfaces.Count).Select(n => new NeighbourView
@@ -126,6 +127,62 @@ public sealed class Views(DirectorState state, SnapshotCompiler compiler, Datapl
         })];
     }
 
+    /// <summary>Rules of SNAT, in their order.</summary>
+    public IReadOnlyList<SnatRuleView> SnatRules()
+    {
+        DirectorModel? model = state.Current.Model;
+        return model == null ? [] : [.. model.SnatRules.Select(r => SnatRule(model, r))];
+    }
+
+    /// <summary>One rule of SNAT.</summary>
+    public SnatRuleView SnatRule(string name)
+    {
+        DirectorModel? model = state.Current.Model;
+        return model?.SnatRules.FirstOrDefault(r => r.Name == name) is { } rule ? SnatRule(model, rule) : throw ApiException.NotFound($"There is no rule of SNAT {name}.");
+    }
+
+    private SnatRuleView SnatRule(DirectorModel model, SnatRuleModel rule)
+    {
+        Region? region = supervisor.Region;
+        CounterBases.Totals sum = default;
+        (double Connections, double Packets, double Bytes) rates = default;
+        foreach (int slot in SlotsOf(rule))
+        {
+            CounterBases.Totals t = region == null ? default : counters.Read(region, slot, compiler.Servers.Incarnation(slot));
+            (double connections, double packets, double bytes) = region == null ? default : counters.Rates(region, slot);
+            sum = new CounterBases.Totals(sum.Connections + t.Connections, sum.Packets + t.Packets, sum.Bytes + t.Bytes, sum.Active + t.Active, sum.Inactive + t.Inactive);
+            rates = (rates.Connections + connections, rates.Packets + packets, rates.Bytes + bytes);
+        }
+
+        return new SnatRuleView
+        {
+            Name = rule.Name, Sources = [.. rule.Sources.Select(s => s.ToString())], Destinations = rule.Destinations == null ? null : [.. rule.Destinations.Select(d => d.ToString())], SourcePool = rule.SourcePool,
+            Interface = rule.Interface is { } inside ? model.Interfaces[inside].Name : null, Timeouts = rule.Timeouts, ActiveConnections = sum.Active, InactiveConnections = sum.Inactive,
+            Gateways = [.. rule.Paths.Select(p => Gateway(region, model, p))],
+            Traffic = new TrafficView
+            {
+                Connections = sum.Connections, Packets = sum.Packets, Bytes = sum.Bytes, ConnectionsPerSecond = rates.Connections, PacketsPerSecond = rates.Packets, BytesPerSecond = rates.Bytes,
+            },
+        };
+    }
+
+    private IEnumerable<int> SlotsOf(SnatRuleModel rule)
+    {
+        foreach (SnatPathModel path in rule.Paths)
+        {
+            if (compiler.Servers.TryFind(rule.ServerKeyOf(path.Gateway.AddressFamily), out int slot))
+            {
+                yield return slot;
+            }
+        }
+    }
+
+    private SnatGatewayView Gateway(Region? region, DirectorModel model, SnatPathModel path)
+    {
+        ulong word = region != null && compiler.NextHops.TryFind((path.Interface, path.Gateway), out int hop) ? region.Neighbours[hop] : 0;
+        return new SnatGatewayView { Address = path.Gateway.ToString(), Interface = model.Interfaces[path.Interface].Name, Neighbour = StateName(word), Mac = MacName(word) };
+    }
+
     private SourceCounters CountersOf(Region? region, IPAddress address)
     {
         SourceCounters sum = default;
@@ -145,6 +202,11 @@ public sealed class Views(DirectorState state, SnapshotCompiler compiler, Datapl
     public void Zero(string? id)
     {
         Region? region = supervisor.Region;
+        if (region != null && id == null)
+        {
+            ZeroSnat(region);
+        }
+
         foreach (ServiceModel service in (state.Current.Model?.Services ?? []).Where(s => id == null || s.Key.ToString() == id))
         {
             foreach (ServerModel server in service.Servers)
@@ -154,6 +216,14 @@ public sealed class Views(DirectorState state, SnapshotCompiler compiler, Datapl
                     counters.Rebase(region, slot);
                 }
             }
+        }
+    }
+
+    private void ZeroSnat(Region region)
+    {
+        foreach (int slot in (state.Current.Model?.SnatRules ?? []).SelectMany(SlotsOf))
+        {
+            counters.Rebase(region, slot);
         }
     }
 

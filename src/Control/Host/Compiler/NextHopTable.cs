@@ -4,11 +4,11 @@ using Forwarder.Abi;
 
 namespace Forwarder.Control;
 
-/// <summary>Next hops with the number of real servers that are reached by each, and neighbours that are watched; who is used by none gives its slot back.</summary>
+/// <summary>Next hops with the number of real servers that are reached by each, neighbours that are watched, and gateways of SNAT; who is used by none gives its slot back.</summary>
 public sealed class NextHopTable(SlotAllocator<(int Interface, IPAddress Address)> slots)
 {
     private readonly Dictionary<(int Interface, IPAddress Address), int> _uses = [];
-    private HashSet<(int Interface, IPAddress Address)> _watched = [];
+    private HashSet<(int Interface, IPAddress Address)> _watched = [], _gateways = [];
 
     /// <summary>Counts a real server's use.</summary>
     public void Use(ServerModel server)
@@ -34,11 +34,16 @@ public sealed class NextHopTable(SlotAllocator<(int Interface, IPAddress Address
     }
 
     /// <summary>Takes these in place of those watched before: VRRP peers, tracked neighbours.</summary>
-    public void SetWatched(IEnumerable<(int Interface, IPAddress Address)> watched)
+    public void SetWatched(IEnumerable<(int Interface, IPAddress Address)> watched) => Exchange(ref _watched, watched);
+
+    /// <summary>Takes these in place of the gateways before.</summary>
+    public void SetGateways(IEnumerable<(int Interface, IPAddress Address)> gateways) => Exchange(ref _gateways, gateways);
+
+    private void Exchange(ref HashSet<(int Interface, IPAddress Address)> set, IEnumerable<(int Interface, IPAddress Address)> next)
     {
-        HashSet<(int Interface, IPAddress Address)> before = _watched;
-        _watched = [.. watched];
-        foreach ((int Interface, IPAddress Address) hop in _watched)
+        HashSet<(int Interface, IPAddress Address)> before = set;
+        set = [.. next];
+        foreach ((int Interface, IPAddress Address) hop in set)
         {
             System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_uses, hop, out _)++;
         }
@@ -51,7 +56,10 @@ public sealed class NextHopTable(SlotAllocator<(int Interface, IPAddress Address
     }
 
     /// <summary>The slot of a real server's next hop.</summary>
-    public int SlotOf(ServerModel server) => slots.Take((server.Interface, server.Address));
+    public int SlotOf(ServerModel server) => SlotOf(server.Interface, server.Address);
+
+    /// <summary>The slot of a next hop.</summary>
+    public int SlotOf(int by, IPAddress address) => slots.Take((by, address));
 
     /// <summary>Adds the entries of all.</summary>
     public void AddTo(SnapshotContent content)

@@ -15,12 +15,17 @@ public sealed class SnapshotCompiler
 
     private readonly TableCache _tables = new();
     private readonly NextHopTable _nextHops;
+    private readonly SnatCompiler _snat;
     private readonly SnapshotContent _content = new();   // used again and again: anew it would be megabytes for each change
     private Dictionary<ServiceModel, CompiledService> _compiled = new(ReferenceEqualityComparer.Instance), _spare = new(ReferenceEqualityComparer.Instance);
     private IReadOnlyList<InterfaceModel> _interfaces = [];
 
     /// <summary>With no slot given yet.</summary>
-    public SnapshotCompiler() => _nextHops = new NextHopTable(NextHops);
+    public SnapshotCompiler()
+    {
+        _nextHops = new NextHopTable(NextHops);
+        _snat = new SnatCompiler(Services, Servers, _nextHops);
+    }
 
     /// <summary>Slots of services.</summary>
     public SlotAllocator<ServiceKey> Services { get; } = new(Limits.ServicesMax);
@@ -52,9 +57,9 @@ public sealed class SnapshotCompiler
             return;
         }
 
-        Dictionary<int, ServiceKey> services = Used(content.Services, s => s.Valid != 0, s => new ServiceKey(s.Protocol, Address(s.VipHigh, s.VipLow, s.IpVersion), (ushort)IPAddress.NetworkToHostOrder((short)s.Port)));
+        Dictionary<int, ServiceKey> services = Used(content.Services, s => s.Valid != 0, s => new ServiceKey(s.Protocol, Address(s.VipHigh, s.VipLow, s.Protocol == 0 ? (byte)6 : s.IpVersion), (ushort)IPAddress.NetworkToHostOrder((short)s.Port)));
         Dictionary<int, (int, IPAddress)> hops = Used(content.NextHops, h => h.IpVersion != 0, h => ((int)h.Interface, Address(h.High, h.Low, h.IpVersion)));
-        Dictionary<int, ServerKey> servers = Used(content.Servers, s => s.Valid != 0, s => new ServerKey(services[s.Service], hops[(int)s.NextHop].Item2, PortOf(s, content, services[s.Service])));
+        Dictionary<int, ServerKey> servers = Used(content.Servers, s => s.Valid != 0, s => s.Method == ForwardingMethod.SourceNat ? new ServerKey(services[s.Service], services[s.Service].Address, 0) : new ServerKey(services[s.Service], hops[(int)s.NextHop].Item2, PortOf(s, content, services[s.Service])));
         byte[] seen = SeenIncarnations(region);
         int count = Math.Max(content.Servers.Count, Array.FindLastIndex(seen, i => i != 0) + 1);
         Services.Restore(content.Services.Count, services, _ => 1);
@@ -97,6 +102,8 @@ public sealed class SnapshotCompiler
             AddService(service, _compiled[service], rules, governed.GetValueOrDefault(service.Key.Address), service.UsesSourcePool ? pools[(model.PoolOf(service)!.Name, Family(service.SourceExample!))] : default, content);
         }
 
+        _nextHops.SetGateways(model.SnatRules.SelectMany(r => r.Paths, (_, p) => (p.Interface, p.Gateway)));
+        _snat.AddTo(model, content, (pool, ipVersion) => pools[(pool, ipVersion)], rule => (rule.Timeouts == null ? ofDirector : SetOf(model.TimeoutsOf(rule), timeouts, content), FlagsOf(model.Flows, Protocols.Tcp) & ServiceFlags.SynOnly));
         _nextHops.SetWatched(model.VrrpGroups.SelectMany(g => g.PeerHops).Concat(model.VrrpTracks.Where(t => t.Address != null).Select(t => (t.Interface, t.Address!))));
         _nextHops.AddTo(content);
         return content;
@@ -245,6 +252,8 @@ public sealed class SnapshotCompiler
         _content.Sources.Clear();
         _content.Sources.Add(default);
         _content.PoolMembers.Clear();
+        _content.SnatRules.Clear();
+        _content.SnatPrefixes.Clear();
         _content.VirtualMacs.Clear();
         _content.Timeouts.Clear();
         _content.MaglevTables.Clear();

@@ -80,6 +80,48 @@ public static class Edits
     public static (VirtualService Next, int Server) RemoveServer(VirtualService service, string id) =>
         (service with { Servers = Replace(service.Servers, ExistingServer(service, id), null) }, -1);
 
+    /// <summary>A new rule of SNAT: the last one, or before another one.</summary>
+    public static Edit AddSnatRule(InForce now, SnatRule rule, string? before)
+    {
+        if (FindSnatRule(now, rule.Name) >= 0)
+        {
+            throw ApiException.Conflict($"Rule of SNAT {rule.Name} exists already.");
+        }
+
+        int at = before == null ? now.State.SnatRules.Count : ExistingSnatRule(now, before);
+        List<SnatRule> rules = [.. now.State.SnatRules];
+        rules.Insert(at, rule);
+        return new Edit(now.State with { SnatRules = rules }, $"/snatRules/{at}");
+    }
+
+    public static Edit PutSnatRule(InForce now, string name, SnatRule rule)
+    {
+        if (rule.Name != name)
+        {
+            throw ApiException.Invalid("/name", $"The path names {name}, the body {rule.Name}.");
+        }
+
+        int at = FindSnatRule(now, name);
+        return at < 0 ? AddSnatRule(now, rule, before: null) : new Edit(now.State with { SnatRules = Replace(now.State.SnatRules, at, rule) }, $"/snatRules/{at}");
+    }
+
+    public static Edit RemoveSnatRule(InForce now, string name) => new(now.State with { SnatRules = Replace(now.State.SnatRules, ExistingSnatRule(now, name), null) }, null);
+
+    private static int ExistingSnatRule(InForce now, string name) => FindSnatRule(now, name) is >= 0 and int at ? at : throw ApiException.NotFound($"There is no rule of SNAT {name}.");
+
+    private static int FindSnatRule(InForce now, string name)
+    {
+        for (int i = 0; i < now.State.SnatRules.Count; i++)
+        {
+            if (now.State.SnatRules[i].Name == name)
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+
     private static Edit EditService(DesiredState state, int at, VirtualService next) => new(state with { Services = Replace(state.Services, at, next) }, $"/services/{at}");
 
     private static int Existing(InForce now, string id) => Find(now, id) is >= 0 and int at ? at : throw ApiException.NotFound($"There is no virtual service {id}.");

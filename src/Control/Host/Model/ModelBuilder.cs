@@ -61,7 +61,10 @@ public static class ModelBuilder
             SourcePools = SourcePoolBuilder.Pools(state, interfaces, services), SourceAddressesMax = state.Dataplane.SourceAddresses, Flows = state.Flows,
         };
         SourcePoolBuilder.Check(model);
-        Demand(TimeoutSets(model) <= Limits.FlowTimeoutsMax, "/services", $"More than {Limits.FlowTimeoutsMax} different sets of time-outs; give more services the same ones.");
+        model = model with { SnatRules = SnatRuleBuilder.Rules(state, model) };
+        int paths = model.SnatRules.Sum(r => r.Paths.Count);
+        Demand(services.Count + paths < Limits.ServicesMax && servers + paths < Limits.ServersMax, "/snatRules", $"Rules of SNAT take places of virtual services and real servers, one for each family; with {services.Count} and {servers} of these there is no room for {paths}.");
+        Demand(TimeoutSets(model) <= Limits.FlowTimeoutsMax, "/services", $"More than {Limits.FlowTimeoutsMax} different sets of time-outs; give more services (and rules of SNAT) the same ones.");
         return model;
     }
 
@@ -228,7 +231,7 @@ public static class ModelBuilder
         return new InterfaceModel(settings.Name, port, (ushort)(settings.Vlan ?? 0), ports[port].MtuBytes, addresses);
     }
 
-    private static IPNetwork Network(IPAddress address, int prefix)
+    internal static IPNetwork Network(IPAddress address, int prefix)
     {
         byte[] bytes = address.GetAddressBytes();
         for (int bit = prefix; bit < bytes.Length * 8; bit++)
@@ -317,10 +320,11 @@ public static class ModelBuilder
     {
         HashSet<FlowTimeouts> sets = [Timeouts(model.Timeouts)];
         sets.UnionWith(model.Services.Where(s => s.Timeouts != null).Select(model.TimeoutsOf));
+        sets.UnionWith(model.SnatRules.Where(r => r.Timeouts != null).Select(model.TimeoutsOf));
         return sets.Count;
     }
 
-    private static void CheckTimeouts(TimeoutSettings t, string at) => CheckTimeouts(
+    internal static void CheckTimeouts(TimeoutSettings t, string at) => CheckTimeouts(
         at, (t.TcpSynReceivedS, "tcpSynReceivedS"), (t.TcpEstablishedS, "tcpEstablishedS"), (t.TcpFinWaitS, "tcpFinWaitS"), (t.TcpCloseWaitS, "tcpCloseWaitS"), (t.TcpTimeWaitS, "tcpTimeWaitS"), (t.TcpCloseS, "tcpCloseS"), (t.UdpS, "udpS"),
         (t.SctpInit1S, "sctpInit1S"), (t.SctpInitS, "sctpInitS"), (t.SctpCookieSentS, "sctpCookieSentS"), (t.SctpCookieRepliedS, "sctpCookieRepliedS"), (t.SctpCookieWaitS, "sctpCookieWaitS"), (t.SctpCookieS, "sctpCookieS"), (t.SctpCookieEchoedS, "sctpCookieEchoedS"),
         (t.SctpEstablishedS, "sctpEstablishedS"), (t.SctpShutdownSentS, "sctpShutdownSentS"), (t.SctpShutdownReceivedS, "sctpShutdownReceivedS"), (t.SctpShutdownAckSentS, "sctpShutdownAckSentS"), (t.SctpRejectedS, "sctpRejectedS"), (t.SctpClosedS, "sctpClosedS"));

@@ -114,6 +114,9 @@ public sealed record DirectorModel(IReadOnlyList<InterfaceModel> Interfaces, Tim
     /// <summary>Pools of source addresses, in the state's order.</summary>
     public IReadOnlyList<SourcePoolModel> SourcePools { get; init; } = [];
 
+    /// <summary>Rules of SNAT, in the state's order.</summary>
+    public IReadOnlyList<SnatRuleModel> SnatRules { get; init; } = [];
+
     /// <summary>Source addresses that the dataplane has room for.</summary>
     public int SourceAddressesMax { get; init; } = Limits.SourcesDefault;
 
@@ -124,6 +127,9 @@ public sealed record DirectorModel(IReadOnlyList<InterfaceModel> Interfaces, Tim
 
     /// <summary>Time-outs of a service as the dataplane has them.</summary>
     public FlowTimeouts TimeoutsOf(ServiceModel service) => ModelBuilder.Timeouts(service.Timeouts?.Over(Timeouts) ?? Timeouts);
+
+    /// <inheritdoc cref="TimeoutsOf(ServiceModel)"/>
+    public FlowTimeouts TimeoutsOf(SnatRuleModel rule) => ModelBuilder.Timeouts(rule.Timeouts?.Over(Timeouts) ?? Timeouts);
 
     /// <summary>Index of the service with this id, or -1.</summary>
     public int Find(string id)

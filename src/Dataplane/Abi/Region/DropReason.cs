@@ -68,15 +68,15 @@ public enum DropReason : byte
     TtlExpired = 29,
     /// <summary>For a VIP whose VRRP group this director does not own (it is backup, or its lease has run out), or for a virtual MAC address of such a group.</summary>
     VipNotOwned = 30,
-    /// <summary>New flow to a server behind NAT that found no room in the flow table: its replies could not be translated.</summary>
+    /// <summary>New flow to a server behind NAT, or of an inside host (SNAT), that found no room in the flow table: its replies could not be translated.</summary>
     FlowTableFull = 31,
     /// <summary>Flow to a server behind NAT whose client came from one router or neighbour too many.</summary>
     LastHopsFull = 32,
     /// <summary>The ring from the worker where a packet arrived to its flow's home worker was full.</summary>
     HandOverRingFull = 33,
-    /// <summary>New flow to a server behind FullNAT: no address of the pool had a free local port.</summary>
+    /// <summary>New flow to a server behind FullNAT, or of an inside host (SNAT): no address of the pool had a free local port.</summary>
     NoLocalPort = 34,
-    /// <summary>For a source address of FullNAT, but of no flow that has this local port.</summary>
+    /// <summary>For a source address of FullNAT or SNAT, but of no flow that has this local port.</summary>
     NoSession = 35,
     /// <summary>Echo request, or another ICMP message for the VIP itself, of a VRRP group that takes no packets (acceptMode false).</summary>
     VipAcceptsNone = 36,
@@ -92,7 +92,7 @@ public enum DropReason : byte
     FragmentOverlap = 41,
     /// <summary>Fragment that would leave gaps in more than eight places of its datagram.</summary>
     FragmentScattered = 42,
-    /// <summary>Fragment for a VIP or source address that came before the first one of its datagram, or whose first one was not passed on or is too long ago.</summary>
+    /// <summary>Fragment for a VIP or source address, or of an inside host (SNAT), that came before the first one of its datagram, or whose first one was not passed on or is too long ago.</summary>
     FragmentUnknown = 43,
     /// <summary>First fragment of an SCTP packet whose ports would be translated: its CRC32c is of all fragments, and must follow.</summary>
     FragmentSctp = 44,

@@ -7,7 +7,9 @@ namespace Forwarder.Abi;
 public struct FlowRecord
 {
     /// <summary>Size in bytes.</summary>
-    public const int SizeBytes = 40;
+    public const int SizeBytes = 56;
+    /// <summary>In the place of a service's slot: a flow of SNAT, of IPv4 or IPv6. <see cref="Limits.ServicesMax"/> is far below.</summary>
+    public const ushort Snat4 = 0xFFFE, Snat6 = 0xFFFF;
     /// <summary>Client's address; an IPv4 address is in the low four bytes of <see cref="ClientHigh"/> as they lie in memory.</summary>
     public ulong ClientHigh, ClientLow;
     /// <summary>Server's slot.</summary>
@@ -28,4 +30,12 @@ public struct FlowRecord
     public byte Incarnation;
     /// <summary>Whether the flow is to be removed; set by control.</summary>
     public FlowRemoval Removal;
+    /// <summary>SNAT: protocol, else 0.</summary>
+    public byte Protocol;
+    /// <summary>SNAT: destination's port and the flow's local one, as <see cref="ClientPort"/>; with ICMP 0 and the identifier.</summary>
+    public ushort DestinationPort, LocalPort;
+    /// <summary>SNAT: slot of the source address.</summary>
+    public ushort Source;
+    /// <summary>SNAT: destination, as <see cref="ClientHigh"/>.</summary>
+    public ulong DestinationHigh, DestinationLow;
 }

@@ -11,7 +11,7 @@ public struct RegionHeader
     /// <summary>"FWDREGN1" as a little-endian number.</summary>
     public const ulong MagicValue = 0x314E_4745_5244_5746;
     /// <summary>Version of everything in the region; raised with each change of a layout in Forwarder.Abi.</summary>
-    public const uint CurrentVersion = 14;
+    public const uint CurrentVersion = 15;
 
     /// <summary><see cref="MagicValue"/>.</summary>
     [FieldOffset(0)] public ulong Magic;

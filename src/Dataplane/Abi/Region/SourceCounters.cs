@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Forwarder.Abi;
 
-/// <summary>What one worker counts for one source address of FullNAT (by source slot); single writer.</summary>
+/// <summary>What one worker counts for one source address of FullNAT and SNAT (by source slot); single writer.</summary>
 [StructLayout(LayoutKind.Sequential, Size = SizeBytes)]
 public struct SourceCounters
 {

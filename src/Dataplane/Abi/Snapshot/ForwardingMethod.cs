@@ -11,4 +11,6 @@ public enum ForwardingMethod : byte
     Nat = 2,
     /// <summary>As <see cref="Nat"/>, and the source becomes an address and port of the director: replies come back without routes.</summary>
     FullNat = 3,
+    /// <summary>No server of a service, but the way out for packets of inside hosts (SNAT): the source is rewritten as with <see cref="FullNat"/>, the destination stays.</summary>
+    SourceNat = 4,
 }

@@ -20,7 +20,7 @@ public struct LocalAddress4Entry
     public byte AcceptsNone;
     /// <summary>VRRP group of a VIP, 0 = none.</summary>
     public ushort VrrpGroup;
-    /// <summary>The director alone answers for it, never the host: a VIP or a source address of FullNAT.</summary>
+    /// <summary>The director alone answers for it, never the host: a VIP or a source address of FullNAT or SNAT.</summary>
     public readonly bool IsVirtual => Kind >= LocalAddressKind.Vip;
     /// <summary>Slot in <see cref="SectionId.Sources"/> of a <see cref="LocalAddressKind.Source"/>.</summary>
     public ushort Source;

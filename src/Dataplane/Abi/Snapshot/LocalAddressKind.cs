@@ -9,6 +9,6 @@ public enum LocalAddressKind : byte
     Own = 1,
     /// <summary>Virtual IP: ARP, ND and ICMP echo are answered; only virtual services get traffic.</summary>
     Vip = 2,
-    /// <summary>Source address of FullNAT: ARP, ND and ICMP echo are answered; replies of servers come to it.</summary>
+    /// <summary>Source address of FullNAT and SNAT: ARP, ND and ICMP echo are answered; replies of servers come to it.</summary>
     Source = 3,
 }

@@ -37,4 +37,8 @@ public enum SectionId
     VirtualMacs = 15,
     /// <summary><see cref="FlowTimeouts"/> by <see cref="ServiceEntry.Timeouts"/>.</summary>
     Timeouts = 16,
+    /// <summary><see cref="SnatRuleEntry"/> in the order in which they are tried.</summary>
+    SnatRules = 17,
+    /// <summary><see cref="SnatPrefixEntry"/>, the sources, destinations and exceptions of each rule in a row.</summary>
+    SnatPrefixes = 18,
 }

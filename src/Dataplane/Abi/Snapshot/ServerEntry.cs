@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Forwarder.Abi;
 
-/// <summary>A real server of a virtual service, by slot.</summary>
+/// <summary>A real server of a virtual service, or the way out of a rule of SNAT, by slot.</summary>
 [StructLayout(LayoutKind.Sequential, Size = SizeBytes)]
 public struct ServerEntry
 {
@@ -36,7 +36,8 @@ public struct ServerEntry
     public byte Timeouts;
     /// <summary>Table of states that packets of clients go by: <see cref="StateTableOf"/>.</summary>
     public byte StateTable;
-    public ushort Reserved1;
+    /// <summary>Of <see cref="ForwardingMethod.SourceNat"/>: entry in <see cref="SectionId.SnatRules"/>.</summary>
+    public ushort SnatRule;
     /// <summary>Connections at which it gets no new ones; 0 = no limit.</summary>
     public uint UpperThreshold;
     /// <summary>It gets new ones again with fewer than these; 0 without an upper threshold.</summary>
@@ -50,7 +51,7 @@ public struct ServerEntry
 
     /// <summary>The table of a server with this method in a service of this protocol.</summary>
     public static byte StateTableOf(ForwardingMethod method, byte protocol) =>
-        (byte)((method is ForwardingMethod.Nat or ForwardingMethod.FullNat ? StateTableClient : StateTableAlone) + (protocol == Sctp ? StateTablesSctp : 0));
+        (byte)((method >= ForwardingMethod.Nat ? StateTableClient : StateTableAlone) + (protocol == Sctp ? StateTablesSctp : 0));
 
     /// <summary>As IPVS has it: without a lower threshold of its own a server is taken up again below three quarters of the upper one.</summary>
     public void SetThresholds(uint upper, uint lower) =>

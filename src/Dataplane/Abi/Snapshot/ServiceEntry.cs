@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Forwarder.Abi;
 
-/// <summary>A virtual service, by slot. Every service has a Maglev table: it also serves flows that the table of flows has no room for.</summary>
+/// <summary>A virtual service, by slot, or what a rule of SNAT has of one (protocol 0, no key leads to it). Every virtual service has a Maglev table: it also serves flows that the table of flows has no room for.</summary>
 [StructLayout(LayoutKind.Sequential, Size = SizeBytes)]
 public struct ServiceEntry
 {

@@ -48,11 +48,17 @@ public sealed class SnapshotContent
     /// <summary>Keys of the IPv6 servers behind NAT, in any order.</summary>
     public List<ServerKey6Entry> ServerKeys6 { get; } = [];
 
-    /// <summary>Source addresses of FullNAT, by slot.</summary>
+    /// <summary>Source addresses of FullNAT and SNAT, by slot.</summary>
     public List<SourceEntry> Sources { get; } = [default];
 
     /// <summary>Source slots of the pools' addresses.</summary>
     public List<ushort> PoolMembers { get; } = [];
+
+    /// <summary>Rules of SNAT, in the order in which they are tried.</summary>
+    public List<SnatRuleEntry> SnatRules { get; } = [];
+
+    /// <summary>Their prefixes.</summary>
+    public List<SnatPrefixEntry> SnatPrefixes { get; } = [];
 
     /// <summary>Virtual router MAC addresses, in any order, each once for a port and VLAN.</summary>
     public List<VirtualMacEntry> VirtualMacs { get; } = [];

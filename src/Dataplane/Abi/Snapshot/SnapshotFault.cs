@@ -45,4 +45,6 @@ public enum SnapshotFault : uint
     Timeouts = 19,
     /// <summary>A field of the header that says yes or no is neither 1 nor 0.</summary>
     Header = 20,
+    /// <summary>A rule of SNAT names prefixes, an interface or a server that is not there, or a server of SNAT not its rule.</summary>
+    SnatRule = 21,
 }

@@ -10,9 +10,9 @@ public struct SnapshotHeader
     /// <summary>"FWDSNAP1" as a little-endian number.</summary>
     public const ulong MagicValue = 0x3150_414E_5344_5746;
     /// <summary>Version of the layout below; raised with each change.</summary>
-    public const uint CurrentVersion = 15;
+    public const uint CurrentVersion = 16;
     /// <summary>Arrays in a snapshot: one per <see cref="SectionId"/>.</summary>
-    public const int SectionCount = 17;
+    public const int SectionCount = 19;
 
     /// <summary><see cref="MagicValue"/>.</summary>
     public ulong Magic;
@@ -28,7 +28,7 @@ public struct SnapshotHeader
     public ulong Checksum;
     /// <summary>VRRP groups that VIPs belong to are below this number; 0 = no VIP belongs to a group.</summary>
     public uint VrrpGroupsEnd;
-    /// <summary>Servers behind NAT and source addresses of FullNAT; 0 = workers have nothing to hand over to each other.</summary>
+    /// <summary>Servers behind NAT and source addresses of FullNAT and SNAT; 0 = workers have nothing to hand over to each other.</summary>
     public uint TwoWayServers;
     /// <summary>Virtual router MAC addresses; 0 = ports have their own alone.</summary>
     public uint VirtualMacs;

@@ -16,7 +16,7 @@ public static unsafe class SnapshotVerifier
         InterfaceEntry.SizeBytes, LocalAddress4Entry.SizeBytes, LocalAddress6Entry.SizeBytes, ServiceKey4Entry.SizeBytes,
         ServiceKey6Entry.SizeBytes, ServiceEntry.SizeBytes, sizeof(uint), ServerEntry.SizeBytes, NextHopEntry.SizeBytes, sizeof(ushort),
         TargetEntry.SizeBytes, ServerKey4Entry.SizeBytes, ServerKey6Entry.SizeBytes, SourceEntry.SizeBytes, sizeof(ushort), VirtualMacEntry.SizeBytes,
-        FlowTimeouts.SizeBytes,
+        FlowTimeouts.SizeBytes, SnatRuleEntry.SizeBytes, SnatPrefixEntry.SizeBytes,
     ];
 
     /// <summary>Bytes of an entry of a section.</summary>
@@ -98,7 +98,8 @@ public static unsafe class SnapshotVerifier
         fault = fault != SnapshotFault.None ? fault : VerifyServerKeys(view, out index);
         fault = fault != SnapshotFault.None ? fault : VerifySources(view, out index);
         fault = fault != SnapshotFault.None ? fault : VerifyVirtualMacs(view, portCount, out index);
-        return fault != SnapshotFault.None ? fault : VerifyTimeouts(view, out index);
+        fault = fault != SnapshotFault.None ? fault : VerifyTimeouts(view, out index);
+        return fault != SnapshotFault.None ? fault : SnatVerifier.Verify(view, out index);
     }
 
     private static SnapshotFault VerifyHeader(in SnapshotView view, out uint index)
@@ -228,7 +229,7 @@ public static unsafe class SnapshotVerifier
             index = (uint)i;
             ServerEntry server = view.Servers[i];
             if (server.NextHop >= (uint)Math.Max(view.NextHopCount, 1) || server.Service >= Math.Max(view.ServiceCount, 1) || server.Port >= portCount || server.Valid > ServerEntry.Quiescent || (server.Valid == ServerEntry.Quiescent && server.Weight != 0)
-                || !AreThresholds(server) || server.Vlan > 4094 || server.Method > ForwardingMethod.FullNat || (server.Valid != 0 && !HasItsStateTable(view, server))
+                || !AreThresholds(server) || server.Vlan > 4094 || server.Method > ForwardingMethod.SourceNat || (server.Valid != 0 && !HasItsStateTable(view, server))
                 || server.Target >= (uint)Math.Max(view.TargetCount, 1) || (server.Valid != 0 && (server.Method != ForwardingMethod.DirectRouting) != (server.Target != 0)))
             {
                 return SnapshotFault.Server;
@@ -270,7 +271,7 @@ public static unsafe class SnapshotVerifier
             for (uint m = 0; m < service.MembersCount; m++)
             {
                 uint server = view.Members[service.MembersFirst + m];
-                if (server == 0 || server >= (uint)view.ServerCount || view.Servers[server].Valid == 0 || view.Servers[server].Service != i)
+                if (server == 0 || server >= (uint)view.ServerCount || view.Servers[server].Valid == 0 || view.Servers[server].Service != i || view.Servers[server].Method == ForwardingMethod.SourceNat)
                 {
                     return SnapshotFault.Member;
                 }

@@ -45,7 +45,7 @@ public unsafe struct SnapshotView
     /// <summary>IPv6 keys of servers behind NAT and the log2 of the table's size.</summary>
     public ServerKey6Entry* ServerKeys6;
     public int ServerKeys6Log2;
-    /// <summary>Source addresses of FullNAT by slot, and one more than the highest slot.</summary>
+    /// <summary>Source addresses of FullNAT and SNAT by slot, and one more than the highest slot.</summary>
     public SourceEntry* Sources;
     public int SourceCount;
     /// <summary>Source slots of the pools.</summary>
@@ -57,6 +57,12 @@ public unsafe struct SnapshotView
     /// <summary>Sets of time-outs, and how many.</summary>
     public FlowTimeouts* Timeouts;
     public int TimeoutsCount;
+
+    /// <summary>Rules of SNAT, and how many.</summary>
+    public SnatRuleEntry* SnatRules;
+    public int SnatRuleCount;
+    /// <summary>Their prefixes.</summary>
+    public SnatPrefixEntry* SnatPrefixes;
 
     /// <summary>Resolves the pointers of a verified snapshot.</summary>
     public SnapshotView(byte* start)
@@ -87,6 +93,8 @@ public unsafe struct SnapshotView
         VirtualMacs = (VirtualMacEntry*)At(start, SectionId.VirtualMacs, out count);
         VirtualMacsLog2 = Log2(count);
         Timeouts = (FlowTimeouts*)At(start, SectionId.Timeouts, out TimeoutsCount);
+        SnatRules = (SnatRuleEntry*)At(start, SectionId.SnatRules, out SnatRuleCount);
+        SnatPrefixes = (SnatPrefixEntry*)At(start, SectionId.SnatPrefixes, out _);
     }
 
     /// <summary>Generation of the snapshot.</summary>

@@ -69,6 +69,8 @@ public static class SnapshotWriter
         Place(ref header, SectionId.PoolMembers, content.PoolMembers.Count, ref offset);
         Place(ref header, SectionId.VirtualMacs, HashCapacity(content.VirtualMacs.Count), ref offset);
         Place(ref header, SectionId.Timeouts, content.Timeouts.Count, ref offset);
+        Place(ref header, SectionId.SnatRules, content.SnatRules.Count, ref offset);
+        Place(ref header, SectionId.SnatPrefixes, content.SnatPrefixes.Count, ref offset);
         header.TotalBytes = (ulong)offset;
         header.TwoWayServers = (uint)(content.ServerKeys4.Count + content.ServerKeys6.Count + content.Sources.Count - 1);
         header.VirtualMacs = (uint)content.VirtualMacs.Count;
@@ -104,6 +106,8 @@ public static class SnapshotWriter
         Copy(CollectionsMarshal.AsSpan(content.PoolMembers), header, SectionId.PoolMembers, slot);
         WriteHash(content.VirtualMacs, header, SectionId.VirtualMacs, slot, e => e.Key, e => e.Key == 0);
         Copy(CollectionsMarshal.AsSpan(content.Timeouts), header, SectionId.Timeouts, slot);
+        Copy(CollectionsMarshal.AsSpan(content.SnatRules), header, SectionId.SnatRules, slot);
+        Copy(CollectionsMarshal.AsSpan(content.SnatPrefixes), header, SectionId.SnatPrefixes, slot);
 
         Span<ServiceEntry> services = At<ServiceEntry>(header, SectionId.Services, slot);
         Span<ushort> maglev = At<ushort>(header, SectionId.Maglev, slot);

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Forwarder.Abi;
 
-/// <summary>A source address of FullNAT, by slot. Slot 0 is never used.</summary>
+/// <summary>A source address of FullNAT and SNAT, by slot. Slot 0 is never used.</summary>
 [StructLayout(LayoutKind.Sequential, Size = SizeBytes)]
 public struct SourceEntry
 {

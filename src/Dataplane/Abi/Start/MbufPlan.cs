@@ -46,7 +46,8 @@ public readonly record struct MbufPlan(int RxDescriptors, int TxDescriptors, int
         // 128 bytes of header and 64 of mempool object beside the data; flow tables: 32 and 64 bytes per flow, 24 for the end of each, powers of two.
         long pool = (long)mbufs * (mbufDataBytes + 128 + 64 + 128);
         long flows = (long)workers * System.Numerics.BitOperations.RoundUpToPowerOf2((uint)flowsPerWorker) * (32 + 64 + 48);
-        long ports = (long)sourceAddresses * 2 * ((1 << 16) + (2 * workers)) * 6;
+        // For each local port a flow, a place in the queue of free ones and SNAT's destination.
+        long ports = (long)sourceAddresses * 2 * ((1 << 16) + (2 * workers)) * (4 + 2 + 16);
         return (int)(((pool + flows + ports) * 5 / 4 / (1 << 20)) + 48);
     }
 

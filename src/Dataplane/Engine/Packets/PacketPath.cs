@@ -12,8 +12,11 @@ public static class PacketPath
     /// <summary>An ICMP error that quotes a packet of a flow. To a VIP: it quotes an answer and is for the server. With <see cref="Reply"/>: it quotes a client's packet.</summary>
     public const byte Error = 0x40;
 
-    /// <summary>With <see cref="Reply"/>: to a source address of FullNAT; protocol, slot and port are in <see cref="Burst.Key"/>.</summary>
+    /// <summary>With <see cref="Reply"/>: to a source address of FullNAT or SNAT; protocol, slot and port are in <see cref="Burst.Key"/>.</summary>
     public const byte Source = 0x20;
+
+    /// <summary>Maybe of an inside host, outwards (SNAT): the protocol is in <see cref="Burst.Key"/>. With <see cref="Error"/>: an ICMP error about what came in.</summary>
+    public const byte Snat = 0x10;
 
     /// <summary>The IP version.</summary>
     public static int Version(byte path) => path & 0xF;

@@ -7,9 +7,9 @@ internal static unsafe class EchoReply
 {
     /// <summary>Bytes of an ICMP header; types of the messages.</summary>
     public const int HeaderBytes = 8;
-    public const byte Request4 = 8, Request6 = 128;
+    public const byte Request4 = 8, Request6 = 128, Reply4 = 0, Reply6 = 129;
 
-    private const byte Reply4 = 0, Reply6 = 129, Ttl = 64;
+    private const byte Ttl = 64;
 
     public static void Make4(in SlowPacket p, byte* icmp, int icmpBytes, ulong portMac)
     {

@@ -89,23 +89,23 @@ internal sealed unsafe class Refusals(ISlowPathHost host, SlowPathCounters* coun
         return bytes >= least && (l4 - ip) + bytes <= room ? l4 : null;
     }
 
-    /// <summary>No error about an ICMP message, a fragment that is not the first, or to what is no host (RFC 1122 section 3.2.2); without DF nobody looks for the path's MTU.</summary>
+    /// <summary>No error about an ICMP message that is no echo, a fragment that is not the first, or to what is no host (RFC 1122 section 3.2.2); without DF nobody looks for the path's MTU.</summary>
     private static bool IsOwed4(byte* ip, DropReason reason)
     {
         uint source = *(uint*)(ip + 12), first = source & 0xFF;
         ushort fragment = *(ushort*)(ip + 6);
-        return source != 0 && first is not 127 and < 224 && ip[9] != Wire.Icmp && (Wire.Swap(fragment) & 0x1FFF) == 0
+        return source != 0 && first is not 127 and < 224 && (ip[9] != Wire.Icmp || ip[(ip[0] & 0xF) * 4] is EchoReply.Request4 or EchoReply.Reply4) && (Wire.Swap(fragment) & 0x1FFF) == 0
             && (reason != DropReason.TooBig || (fragment & Wire.Ipv4DontFragment) != 0);
     }
 
-    /// <summary>No error about an ICMPv6 message, behind extension headers either, or to what is no host (RFC 4443 section 2.4 (e)).</summary>
+    /// <summary>No error about an ICMPv6 message that is no echo, behind extension headers either, or to what is no host (RFC 4443 section 2.4 (e)).</summary>
     private static bool IsOwed6(byte* ip, int bytes)
     {
         byte* l4 = ip + Wire.Ipv6Bytes;
         uint room = (uint)Math.Max(bytes - Wire.Ipv6Bytes, 0);
         byte protocol = ip[6];
         return ip[8] != 0xFF && (*(ulong*)(ip + 8) | *(ulong*)(ip + 16)) != 0
-            && Classify.SkipExtensions(ref l4, ref room, ref protocol, out _) && protocol != Wire.Icmpv6;
+            && Classify.SkipExtensions(ref l4, ref room, ref protocol, out _) && (protocol != Wire.Icmpv6 || (room != 0 && l4[0] is EchoReply.Request6 or EchoReply.Reply6));
     }
 
     private bool TakeToken(long nowMs)

@@ -270,7 +270,7 @@ public static unsafe class Classify
             return;
         }
 
-        if (icmp && !fragment && ClassifyKnown.Error4(state, burst, i, ip, headerBytes, totalBytes))
+        if (icmp && !fragment && (ClassifyKnown.Error4(state, burst, i, ip, headerBytes, totalBytes) || ClassifySnat.TryMarkIcmp4(state, burst, i, ip, headerBytes, totalBytes)))
         {
             return;
         }
@@ -299,17 +299,17 @@ public static unsafe class Classify
     {
         if (!ClassifyKnown.Reply4(state, burst, i, ip, l4))
         {
-            NoServiceOrHost(state, burst, i, ip);
+            NoServiceOrHost(state, burst, i, ip, l4, ip[9]);
         }
     }
 
-    private static void NoServiceOrHost(EngineState* state, Burst* burst, int i, byte* ip)
+    private static void NoServiceOrHost(EngineState* state, Burst* burst, int i, byte* ip, byte* l4, byte protocol)
     {
         if (state->View.IsForVirtual(ip, out uint group, out _))
         {
             NoService(state, burst, i, group);
         }
-        else
+        else if (!ClassifySnat.TryMark(state, burst, i, ip, l4, protocol))
         {
             burst->Verdicts[i] = (byte)Verdict.Punt;
         }
@@ -353,7 +353,7 @@ public static unsafe class Classify
             return;
         }
 
-        if (protocol == Wire.Icmpv6 && fragment == null && ClassifyKnown.Error6(state, burst, i, ip, l4, payloadBytes))
+        if (protocol == Wire.Icmpv6 && fragment == null && (ClassifyKnown.Error6(state, burst, i, ip, l4, payloadBytes) || ClassifySnat.TryMarkIcmp6(state, burst, i, ip, l4, payloadBytes)))
         {
             return;
         }
@@ -419,7 +419,7 @@ public static unsafe class Classify
     {
         if (!ClassifyKnown.Reply6(state, burst, i, ip, l4, protocol))
         {
-            NoServiceOrHost(state, burst, i, ip);
+            NoServiceOrHost(state, burst, i, ip, l4, protocol);
         }
     }
 

@@ -67,20 +67,13 @@ internal static unsafe class ClassifyKnown
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static bool Error4(EngineState* state, Burst* burst, int i, byte* ip, uint headerBytes, uint totalBytes)
     {
-        byte* icmp = ip + headerBytes, quoted = icmp + ErrorBytes;
-        if (totalBytes < headerBytes + ErrorBytes + Wire.Ipv4Bytes + QuotedL4Bytes || icmp[0] is not (Unreachable4 or TimeExceeded4 or ParameterProblem4))
+        byte* quoted = ip + headerBytes + ErrorBytes;
+        if (!IsSoundError4(ip, headerBytes, totalBytes) || !Wire.HasPorts(quoted[9]))
         {
             return false;
         }
 
-        uint quotedHeaderBytes = (uint)(quoted[0] & 0xF) * 4;
-        if ((quoted[0] >> 4) != 4 || quotedHeaderBytes < Wire.Ipv4Bytes || headerBytes + ErrorBytes + quotedHeaderBytes + QuotedL4Bytes > totalBytes
-            || !Wire.HasPorts(quoted[9]) || (Wire.Swap(*(ushort*)(quoted + 6)) & 0x1FFF) != 0)
-        {
-            return false;
-        }
-
-        byte* l4 = quoted + quotedHeaderBytes;
+        byte* l4 = quoted + ((quoted[0] & 0xF) * 4);
         uint from = *(uint*)(quoted + 12), to = *(uint*)(quoted + 16), at = 0;
         if (*(uint*)(ip + 16) == from && ToSource4(state, burst, i, from, *(ushort*)l4, PacketPath.Error | PacketPath.Reply, quoted[9], 0))
         {
@@ -114,8 +107,7 @@ internal static unsafe class ClassifyKnown
     public static bool Error6(EngineState* state, Burst* burst, int i, byte* ip, byte* icmp, uint icmpBytes)
     {
         byte* quoted = icmp + ErrorBytes, l4 = quoted + Wire.Ipv6Bytes;
-        if (icmpBytes < ErrorBytes + Wire.Ipv6Bytes + QuotedL4Bytes || icmp[0] is 0 or > ErrorMax6 || (quoted[0] >> 4) != 6 || !Wire.HasPorts(quoted[6])
-            || *(ulong*)(ip + 24) != *(ulong*)(quoted + 8) || *(ulong*)(ip + 32) != *(ulong*)(quoted + 16))
+        if (!IsSoundError6(ip, icmp, icmpBytes) || !Wire.HasPorts(quoted[6]))
         {
             return false;
         }
@@ -149,8 +141,30 @@ internal static unsafe class ClassifyKnown
         return true;
     }
 
+    /// <summary>Whether an ICMP message is an error that quotes an IPv4 header and 8 bytes of a first fragment or whole packet.</summary>
+    internal static bool IsSoundError4(byte* ip, uint headerBytes, uint totalBytes)
+    {
+        byte* icmp = ip + headerBytes, quoted = icmp + ErrorBytes;
+        if (totalBytes < headerBytes + ErrorBytes + Wire.Ipv4Bytes + QuotedL4Bytes || icmp[0] is not (Unreachable4 or TimeExceeded4 or ParameterProblem4))
+        {
+            return false;
+        }
+
+        uint quotedHeaderBytes = (uint)(quoted[0] & 0xF) * 4;
+        return (quoted[0] >> 4) == 4 && quotedHeaderBytes >= Wire.Ipv4Bytes && headerBytes + ErrorBytes + quotedHeaderBytes + QuotedL4Bytes <= totalBytes
+            && (Wire.Swap(*(ushort*)(quoted + 6)) & 0x1FFF) == 0;
+    }
+
+    /// <summary>As <see cref="IsSoundError4"/>, and it is for the sender of what it quotes.</summary>
+    internal static bool IsSoundError6(byte* ip, byte* icmp, uint icmpBytes)
+    {
+        byte* quoted = icmp + ErrorBytes;
+        return icmpBytes >= ErrorBytes + Wire.Ipv6Bytes + QuotedL4Bytes && icmp[0] is not (0 or > ErrorMax6) && (quoted[0] >> 4) == 6
+            && *(ulong*)(ip + 24) == *(ulong*)(quoted + 8) && *(ulong*)(ip + 32) == *(ulong*)(quoted + 16);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool ToSource4(EngineState* state, Burst* burst, int i, uint address, ushort port, int path, byte protocol, byte tcpFlags)
+    internal static bool ToSource4(EngineState* state, Burst* burst, int i, uint address, ushort port, int path, byte protocol, byte tcpFlags)
     {
         if (state->View.SourceCount <= 1 || !state->View.TryFindLocal4(address, out LocalAddress4Entry local) || local.Kind != LocalAddressKind.Source)
         {
@@ -162,7 +176,7 @@ internal static unsafe class ClassifyKnown
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool ToSource6(EngineState* state, Burst* burst, int i, byte* address, ushort port, int path, byte protocol, byte tcpFlags)
+    internal static bool ToSource6(EngineState* state, Burst* burst, int i, byte* address, ushort port, int path, byte protocol, byte tcpFlags)
     {
         if (state->View.SourceCount <= 1 || !state->View.TryFindLocal6(*(ulong*)address, *(ulong*)(address + 8), out LocalAddress6Entry local) || local.Kind != LocalAddressKind.Source)
         {

@@ -173,10 +173,10 @@ internal static unsafe class Fragments
         }
     }
 
-    /// <summary>No first fragment of it has come, or its entry is gone. What is not for a VIP goes to the host, as ever.</summary>
+    /// <summary>No first fragment of it has come, or its entry is gone. What is neither for a VIP nor of an inside host goes to the host, as ever.</summary>
     private static void Unknown(EngineState* state, Burst* burst, int i, byte* ip)
     {
-        if (state->View.IsForVirtual(ip, out _, out _))
+        if (state->View.IsForVirtual(ip, out _, out _) || SelectSnat.Covers(state, burst, i))
         {
             burst->Drop(i, DropReason.FragmentUnknown);
         }

@@ -96,7 +96,7 @@ internal static unsafe class FullNat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint Exchange6(byte* at, ulong high, ulong low)
+    internal static uint Exchange6(byte* at, ulong high, ulong low)
     {
         uint delta = Words(~*(ulong*)at) + Words(~*(ulong*)(at + 8)) + Words(high) + Words(low);
         (*(ulong*)at, *(ulong*)(at + 8)) = (high, low);

@@ -17,13 +17,17 @@ internal static unsafe class RewriteOther
         {
             int i = burst->Missed[n];
             ServerEntry* server = state->View.Servers + burst->Server[i];
-            if (server->Method != ForwardingMethod.Tunnel)
+            if (server->Method is ForwardingMethod.Nat or ForwardingMethod.FullNat)
             {
                 Translate(state, burst, i, server, Trim(burst, i));
             }
-            else
+            else if (server->Method == ForwardingMethod.Tunnel)
             {
                 Encapsulate(state, burst, i, server, Trim(burst, i));
+            }
+            else
+            {
+                Snat.Rewrite(state, burst, i, server, Trim(burst, i));
             }
         }
     }
@@ -156,7 +160,7 @@ internal static unsafe class RewriteOther
         uint word = LocalPorts.Find(state, flow, version);
         if (word == 0 && !error && !toClient)
         {
-            word = LocalPorts.Take(state, flow, version, service, target, burst->Hash[i]);
+            word = LocalPorts.Take(state, flow, version, service, service->Protocol, RssSpread.Words(target->AddressHigh, target->AddressLow) ^ RssSpread.Ports(target->Port, 0), burst->Hash[i]);
         }
 
         if (word == 0)
@@ -229,7 +233,7 @@ internal static unsafe class RewriteOther
 
     /// <summary>Keeps where a client's packets come from: its replies go there.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool KnowsLastHop(EngineState* state, Burst* burst, int i, ulong* flow)
+    internal static bool KnowsLastHop(EngineState* state, Burst* burst, int i, ulong* flow)
     {
         ulong mac = *(ulong*)((byte*)burst->Frame[i] + 6) & Wire.MacMask;
         ulong hop = LastHops.Pack(mac, burst->Ingress, burst->Vlan[i]);

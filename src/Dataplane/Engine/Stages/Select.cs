@@ -228,10 +228,7 @@ public static unsafe class Select
         ref WorkerCounters counters = ref state->Block->Counters;
         if (displaced != 0)
         {
-            FlowCounts.Leave(state, displaced);
-            LastHops.Leave(state, displaced);
-            LocalPorts.Leave(state, value, PacketPath.Version(burst->Path[i]));
-            CountDisplaced(state, displaced, ref counters);
+            Displace(state, displaced, value, PacketPath.Version(burst->Path[i]));
         }
 
         ServiceEntry* service = state->View.Services + burst->Service[i];
@@ -278,6 +275,15 @@ public static unsafe class Select
             : ConnectionLimits.IsFull(state, service, burst->Service[i]) ? DropReason.ServiceFull : DropReason.ServersFull;
         state->Services[burst->Service[i]].Refused += reason == DropReason.NoServer ? 0u : 1;
         burst->Unserved(i, reason, (service->Flags & ServiceFlags.RejectNoServer) != 0);
+    }
+
+    /// <summary>A flow has lost its place to another one, or its server.</summary>
+    internal static void Displace(EngineState* state, ulong displaced, ulong* value, int ipVersion)
+    {
+        FlowCounts.Leave(state, displaced);
+        LastHops.Leave(state, displaced);
+        LocalPorts.Leave(state, value, ipVersion);
+        CountDisplaced(state, displaced, ref state->Block->Counters);
     }
 
     private static void CountDisplaced(EngineState* state, ulong displaced, ref WorkerCounters counters)

@@ -13,7 +13,18 @@ internal static unsafe class SelectKnown
     public static void Run(EngineState* state, Burst* burst, int i)
     {
         byte path = burst->Path[i];
-        ulong* value = (path & PacketPath.Source) != 0 ? FindSource(state, burst, i) : PacketPath.Version(path) == 4 ? Find4(state, burst, i) : Find6(state, burst, i);
+        if ((path & PacketPath.Snat) != 0)
+        {
+            if (!SelectSnat.TryRun(state, burst, i, isHome: false))
+            {
+                Unknown(state, burst, i);
+            }
+
+            return;
+        }
+
+        bool isSnat = false;
+        ulong* value = (path & PacketPath.Source) != 0 ? FindSource(state, burst, i, ref isSnat) : PacketPath.Version(path) == 4 ? Find4(state, burst, i) : Find6(state, burst, i);
         if (value == null)
         {
             if (state->UsesHandOver == 0 || !HomeWorker.TryHandOver(state, burst, i, Home(state, burst, i)))
@@ -33,7 +44,8 @@ internal static unsafe class SelectKnown
 
         if ((path & PacketPath.Error) == 0)
         {
-            Advance(state, value, server, burst->TcpFlags[i]);
+            uint table = !isSnat ? state->View.Servers[server].StateTable : SelectSnat.TableOf(state->View.Servers + server, (byte)(burst->Key[i] >> 32));
+            Advance(state, value, server, table, burst->TcpFlags[i]);
             state->Block->Counters.FlowHits++;
         }
         else
@@ -47,7 +59,7 @@ internal static unsafe class SelectKnown
 
     /// <summary>The flow that has a local port, if the packet is from its server or quotes one to it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong* FindSource(EngineState* state, Burst* burst, int i)
+    private static ulong* FindSource(EngineState* state, Burst* burst, int i, ref bool isSnat)
     {
         uint key = (uint)burst->Key[i], slot = key >> 16, port = key & 0xFFFF;
         byte path = burst->Path[i];
@@ -73,9 +85,12 @@ internal static unsafe class SelectKnown
         }
 
         ServerEntry* server = state->View.Servers + FlowValue.Server(*value);
-        if (state->View.Services[server->Service].Protocol != (byte)(burst->Key[i] >> 32))
+        byte protocol = (byte)(burst->Key[i] >> 32);
+        if (state->View.Services[server->Service].Protocol != protocol)
         {
-            return null; // UDP and SCTP share local ports
+            // UDP, SCTP and echo share local ports. A rule of SNAT is of no protocol; its flows are.
+            isSnat = server->Method == ForwardingMethod.SourceNat && SnatFlows.Holds(state, value) && SnatFlows.IsFrom(state, value, protocol, address, serverPort, v4);
+            return isSnat ? value : null;
         }
 
         TargetEntry* target = state->View.Targets + server->Target;
@@ -190,10 +205,10 @@ internal static unsafe class SelectKnown
 
     /// <summary>A reply keeps the flow alive, and moves its state.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Advance(EngineState* state, ulong* value, uint server, uint flags)
+    private static void Advance(EngineState* state, ulong* value, uint server, uint clientTable, uint flags)
     {
         uint flowState = FlowValue.State(*value);
-        uint table = FlowStates.Server - FlowStates.Client + (uint)state->View.Servers[server].StateTable; // the client's: both are heard
+        uint table = FlowStates.Server - FlowStates.Client + clientTable; // the client's: both are heard
         uint next = state->NextState[(table * FlowStates.TableSize) + (flowState * FlowStates.FlagCount) + (flags & FlowStates.FlagMask)];
         *value = FlowValue.With(*value, next, state->DeadlineMs(state->View.Servers[server].Timeouts, next));
         if ((next & FlowValue.StateMask) != flowState)
@@ -216,6 +231,10 @@ internal static unsafe class SelectKnown
         if (vip && (burst->Path[i] & PacketPath.Error) == 0)
         {
             Classify.NoService(state, burst, i, group);
+        }
+        else if (!vip && (burst->Path[i] & PacketPath.Snat) == 0 && SelectSnat.TryInstead(state, burst, i))
+        {
+            return;
         }
         else if (!vip && (*(ulong*)burst->Frame[i] & Wire.MacMask) != state->PortMac[burst->Ingress])
         {

@@ -52,6 +52,11 @@ public static unsafe class FlowRemovals
 
     private static bool TryRemove(EngineState* state, FlowRecord record)
     {
+        if (SnatFlows.Is(record.Service))
+        {
+            return TryRemoveSnat(state, record);
+        }
+
         if (record.Service >= (uint)state->View.ServiceCount)
         {
             return false;
@@ -72,6 +77,23 @@ public static unsafe class FlowRemovals
         }
 
         FlowTable6.Entry* entry = state->Flows6.Find(FlowTable6.Hash(salt, record.ClientHigh, record.ClientLow, record.ClientPort), record.ClientHigh, record.ClientLow, FlowTable6.Rest(record.ClientPort, record.Service));
+        if (entry == null || !IsMeant(entry->Value, record))
+        {
+            return false;
+        }
+
+        FlowSweep.Remove6(state, entry);
+        return true;
+    }
+
+    private static bool TryRemoveSnat(EngineState* state, in FlowRecord record)
+    {
+        SnatTuple t = new()
+        {
+            Client = new SnatAddress { High = record.ClientHigh, Low = record.ClientLow }, Destination = new SnatAddress { High = record.DestinationHigh, Low = record.DestinationLow },
+            ClientPort = record.ClientPort, DestinationPort = record.DestinationPort, Protocol = record.Protocol, IpVersion = record.IpVersion,
+        };
+        FlowTable6.Entry* entry = SnatFlows.Find(state, t, SnatFlows.Hash(t));
         if (entry == null || !IsMeant(entry->Value, record))
         {
             return false;

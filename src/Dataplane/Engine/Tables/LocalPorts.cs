@@ -4,9 +4,9 @@ using Forwarder.Abi;
 namespace Forwarder.Engine;
 
 /// <summary>
-/// Local ports of FullNAT: which flow has which port of which source address, both ways round. A worker has the ports that
+/// Local ports of FullNAT and SNAT: which flow has which port of which source address, both ways round. A worker has the ports that
 /// leave its index as remainder when divided by the number of workers, so that a reply's port names the worker. A port
-/// comes back at the end of the queue of free ones: it is used again as late as possible. TCP has a space, UDP and SCTP share the other one.
+/// comes back at the end of the queue of free ones: it is used again as late as possible. TCP has a space; UDP, SCTP and SNAT's ICMP echo share the other one.
 /// </summary>
 public unsafe struct LocalPorts
 {
@@ -15,6 +15,7 @@ public unsafe struct LocalPorts
 
     private const uint SlotMask = (1 << (IncarnationShift - SlotShift)) - 1, IncarnationMask = (1 << SourceEntry.IncarnationBits) - 1, Ipv6Flow = 1u << 31;
 
+    private SnatAddress* _destinations; // by space and port, of SNAT's IPv6 flows: where they go
     private uint* _flows;      // by space and port: place of the flow in its table, plus 1
     private ushort* _free;     // by space and class: a ring of free ports
     private uint* _first;      // by space and class: first free port in its ring,
@@ -29,7 +30,7 @@ public unsafe struct LocalPorts
 
     /// <summary>Bytes of zeroed, 64-byte aligned memory for so many source addresses and flow tables of these sizes.</summary>
     public static long MeasureBytes(int sources, int workers, in FlowTable4 flows4, in FlowTable6 flows6, uint rssClasses = 0) =>
-        ((long)sources * Protocols * ((PortsPerSpace(workers) * sizeof(uint)) + sizeof(uint) + (Classes(rssClasses) * ((PortsPerClass(workers, rssClasses) * sizeof(ushort)) + (2 * sizeof(uint))))))
+        ((long)sources * Protocols * ((PortsPerSpace(workers) * (sizeof(SnatAddress) + sizeof(uint))) + sizeof(uint) + (Classes(rssClasses) * ((PortsPerClass(workers, rssClasses) * sizeof(ushort)) + (2 * sizeof(uint))))))
         + (((flows4.BucketCount * (long)FlowTable4.Ways) + (flows6.BucketCount * (long)FlowTable6.Ways)) * (sizeof(uint) + sizeof(AddressTold)));
 
     /// <summary>Makes them, all ports of this worker free. <paramref name="rssClasses"/> as <see cref="EngineState.RssClasses"/>.</summary>
@@ -40,7 +41,8 @@ public unsafe struct LocalPorts
             _spaces = (uint)sources * Protocols, _portsPerSpace = (uint)PortsPerSpace(workers), _workers = (uint)workers,
             _classes = (uint)Classes(rssClasses), _portsPerClass = (uint)PortsPerClass(workers, rssClasses),
         };
-        ports._told4 = (AddressTold*)memory;
+        ports._destinations = (SnatAddress*)memory;
+        ports._told4 = (AddressTold*)(ports._destinations + ((ulong)ports._spaces * ports._portsPerSpace));
         ports._told6 = ports._told4 + (flows4.BucketCount * (ulong)FlowTable4.Ways);
         ports._words4 = (uint*)(ports._told6 + (flows6.BucketCount * (ulong)FlowTable6.Ways));
         ports._words6 = ports._words4 + (flows4.BucketCount * (ulong)FlowTable4.Ways);
@@ -80,25 +82,28 @@ public unsafe struct LocalPorts
         return word != 0 && IsGood(state, word) ? word : 0;
     }
 
+    /// <summary>The word of a flow, or 0, for a thread that reads along.</summary>
+    public static uint Peek(EngineState* state, ulong* flow, int ipVersion) => Volatile.Read(ref *state->Ports.WordOf(state, flow, ipVersion));
+
     /// <summary>
     /// Gives a flow a local port of a service's pool; where it is known how ports spread packets, one that brings answers of
-    /// the server to this worker, as long as there are such. Returns the flow's word, or 0 if there is none free.
+    /// the other side (its address and port, see <see cref="RssSpread"/>) to this worker, as long as there are such. Returns the flow's word, or 0 if there is none free.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static uint Take(EngineState* state, ulong* flow, int ipVersion, ServiceEntry* service, TargetEntry* server, uint hash)
+    public static uint Take(EngineState* state, ulong* flow, int ipVersion, ServiceEntry* service, byte protocol, uint otherWords, uint hash)
     {
         Leave(state, flow, ipVersion);
         ref LocalPorts ports = ref state->Ports;
         for (uint n = 0; n < service->PoolCount; n++)
         {
             uint slot = state->View.PoolMembers[service->PoolFirst + ((hash + n) % service->PoolCount)];
-            uint space = Space(slot, service->Protocol);
+            uint space = Space(slot, protocol);
             if (space >= ports._spaces || ports._spaceCount[space] == 0)
             {
                 continue;
             }
 
-            uint port = ports.TakeFree(space, ports._classes == 1 ? 0 : ports.ClassFor(state, space, state->View.Sources + slot, server, hash));
+            uint port = ports.TakeFree(space, ports._classes == 1 ? 0 : ports.ClassFor(state, space, state->View.Sources + slot, otherWords, hash));
             ports._flows[(space * ports._portsPerSpace) + (port / ports._workers)] = ports.PlaceOf(state, flow, ipVersion) + 1;
             uint word = port | (slot << SlotShift) | ((state->View.Sources[slot].Incarnation & IncarnationMask) << IncarnationShift);
             *ports.WordOf(state, flow, ipVersion) = word;
@@ -156,6 +161,10 @@ public unsafe struct LocalPorts
         ToldFlows++;
     }
 
+    /// <summary>Where the SNAT flow of IPv6 goes that has a word.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly SnatAddress* DestinationOf(uint word, byte protocol) => _destinations + (Space(Slot(word), protocol) * _portsPerSpace) + (Port(word) / _workers);
+
     /// <summary>What a flow's server has been told.</summary>
     public static AddressTold* ToldOf(EngineState* state, ulong* flow, int ipVersion) =>
         (ipVersion == 4 ? state->Ports._told4 : state->Ports._told6) + (state->Ports.PlaceOf(state, flow, ipVersion) & ~Ipv6Flow);
@@ -205,12 +214,12 @@ public unsafe struct LocalPorts
     }
 
     /// <summary>
-    /// A class that has a free port: one whose answers from this server come to this worker's queue, else any, whose answers
+    /// A class that has a free port: one whose answers from there come to this worker's queue, else any, whose answers
     /// will be handed over. The space has a free port.
     /// </summary>
-    private readonly uint ClassFor(EngineState* state, uint space, SourceEntry* source, TargetEntry* server, uint hash)
+    private readonly uint ClassFor(EngineState* state, uint space, SourceEntry* source, uint otherWords, uint hash)
     {
-        uint without = RssSpread.HashOfNetwork(RssSpread.Words(server->AddressHigh, server->AddressLow) ^ RssSpread.Words(source->High, source->Low) ^ RssSpread.Ports(server->Port, 0));
+        uint without = RssSpread.HashOfNetwork(otherWords ^ RssSpread.Words(source->High, source->Low));
         uint* count = _count + (space * _classes);
         uint turns = _classes / _workers; // the same number of classes for each worker; with some numbers of workers, some have one more
         for (uint n = 0, turn = hash % turns; n < turns; n++, turn = turn + 1 == turns ? 0 : turn + 1)

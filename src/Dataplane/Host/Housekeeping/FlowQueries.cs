@@ -77,7 +77,11 @@ public sealed unsafe class FlowQueries(Region region, WorkerContext*[] workers)
         for (int way = 0; way < FlowTable6.Ways; way++)
         {
             FlowTable6.Entry entry = bucket[way];
-            if (entry.Rest != 0)
+            if (SnatFlows.Is((uint)(entry.Rest >> 48)))
+            {
+                Add(ref block, SnatFlows.Describe(&workers[worker]->Engine, bucket + way, entry) with { Worker = (byte)worker }, entry.Value, nowMs);
+            }
+            else if (entry.Rest != 0)
             {
                 Add(ref block, new FlowRecord { ClientHigh = entry.High, ClientLow = entry.Low, ClientPort = (ushort)(entry.Rest >> 32), Service = (ushort)(entry.Rest >> 48), IpVersion = 6, Worker = (byte)worker }, entry.Value, nowMs);
             }
