@@ -3,7 +3,7 @@
 
 #include <rte_prefetch.h>
 
-#define SWEEP_ROUND_MS 1000
+#define SWEEP_ROUND_MS 700
 #define BUCKETS_PER_CALL_MAX 512
 #define REMOVALS_PER_CALL_MAX 64
 

@@ -11,8 +11,8 @@ namespace Forwarder.Engine;
 /// </summary>
 public static unsafe class FlowSweep
 {
-    /// <summary>Time of a round through a table: how late an expired flow may be noticed.</summary>
-    public const uint RoundMs = 1000;
+    /// <summary>Time of a round through a table: how late an expired flow may be taken out. With <see cref="EngineState.DeadlineGrainMs"/> less than a second.</summary>
+    public const uint RoundMs = 700;
 
     /// <summary>Buckets of a table that a call looks at, and flows that it takes out (each may cost some cache misses), at the most.</summary>
     public const uint BucketsPerCallMax = 512, RemovalsPerCallMax = 64;
