@@ -39,6 +39,22 @@ public static class Commands
         return root;
     }
 
+    /// <summary>An option with a whole number, which the library's own message would call a System.Int32.</summary>
+    private static Option<int?> Whole(string description, string name, params string[] aliases) => new(name, aliases)
+    {
+        Description = description,
+        CustomParser = given =>
+        {
+            bool isWhole = int.TryParse(given.Tokens[0].Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number);
+            if (!isWhole)
+            {
+                given.AddError($"{name} {given.Tokens[0].Value}: not a whole number. {description}.");
+            }
+
+            return isWhole ? number : null;
+        },
+    };
+
     internal static Command Action(string name, string description, Action<ApiClient, ParseResult> run, params Symbol[] symbols)
     {
         Command command = new(name, description);
@@ -82,8 +98,8 @@ public static class Commands
         Argument<string> id = new("id") { Description = "Virtual service, for example tcp:172.16.58.1:80" };
         Option<string> scheduler = new("--scheduler", "-s") { Description = "wlc or mh (Maglev)", DefaultValueFactory = _ => "wlc" };
         Option<string?> newScheduler = new("--scheduler", "-s") { Description = "wlc or mh (Maglev)" };
-        Option<int?> size = new("--maglev-table-size") { Description = "A prime from 251 to 655373" };
-        Option<int?> most = new("--connections-max") { Description = "Connections at which it takes no new ones; 0 = no limit" };
+        Option<int?> size = Whole("A prime from 251 to 655373", "--maglev-table-size");
+        Option<int?> most = Whole("Connections at which it takes no new ones; 0 = no limit", "--connections-max");
         Option<string?> pool = new("--source-pool") { Description = "Source pool of its FullNAT servers" };
         Option<string?> address = new("--client-address") { Description = "How FullNAT servers learn the addresses of clients: none, proxyV2 (PROXY protocol) or toa (TCP option)" };
         Option<bool?> sloppy = new("--sloppy-tcp") { Description = "true: any TCP packet opens a flow; false: a SYN alone" };
@@ -111,18 +127,18 @@ public static class Commands
     {
         Argument<string> service = new("service") { Description = "Virtual service, for example tcp:172.16.58.1:80" };
         Argument<string> server = new("server") { Description = "Real server: its address, or address:port" };
-        Option<int> weight = new("--weight", "-w") { Description = "0 to 65535; 0 = no new flows", DefaultValueFactory = _ => 1 };
-        Option<int?> newWeight = new("--weight", "-w") { Description = "0 to 65535; 0 = no new flows" };
-        Option<int?> upper = new("--upper-threshold") { Description = "Connections at which it gets no new ones; 0 = no limit" };
-        Option<int?> lower = new("--lower-threshold") { Description = "It gets new ones again with fewer than these; 0 = three quarters of the upper threshold" };
+        Option<int?> weight = Whole("0 to 65535 (default 1); 0 = no new flows", "--weight", "-w");
+        Option<int?> newWeight = Whole("0 to 65535; 0 = no new flows", "--weight", "-w");
+        Option<int?> upper = Whole("Connections at which it gets no new ones; 0 = no limit", "--upper-threshold");
+        Option<int?> lower = Whole("It gets new ones again with fewer than these; 0 = three quarters of the upper threshold", "--lower-threshold");
         Option<string> method = new("--method", "-m") { Description = "dr, tunnel, nat or fullnat", DefaultValueFactory = _ => "dr" };
         Option<string?> newMethod = new("--method", "-m") { Description = "dr, tunnel, nat or fullnat" };
         Option<string?> tunType = new("--tun-type") { Description = "Kind of tunnel: ipip (default), gue or gre" };
-        Option<int?> tunPort = new("--tun-port") { Description = "Destination port of a gue tunnel" };
+        Option<int?> tunPort = Whole("Destination port of a gue tunnel", "--tun-port");
         Option<bool?> tunChecksum = new("--tun-checksum") { Description = "true: gue and gre carry a checksum; false (default): they do not" };
         Command command = new("server", "Real servers of a virtual service");
         command.Add(Action("list", "Real servers", (api, p) => PrintServers(api.Get(ServicePath(p.GetValue(service)!), ApiJson.Default.ServiceView)), service));
-        command.Add(Action("add", "Add a real server", (api, p) => Change(api, p, HttpMethod.Post, ServicePath(p.GetValue(service)!) + "/servers", ApiClient.Json(NewServer(p.GetValue(server)!, p.GetValue(weight), p.GetValue(method)!, Tunnel(p)) with { UpperThreshold = p.GetValue(upper), LowerThreshold = p.GetValue(lower) }, ApiJson.Default.RealServer)), service, server, weight, upper, lower, method, tunType, tunPort, tunChecksum));
+        command.Add(Action("add", "Add a real server", (api, p) => Change(api, p, HttpMethod.Post, ServicePath(p.GetValue(service)!) + "/servers", ApiClient.Json(NewServer(p.GetValue(server)!, p.GetValue(weight) ?? 1, p.GetValue(method)!, Tunnel(p)) with { UpperThreshold = p.GetValue(upper), LowerThreshold = p.GetValue(lower) }, ApiJson.Default.RealServer)), service, server, weight, upper, lower, method, tunType, tunPort, tunChecksum));
         command.Add(Action("edit", "Change a real server", (api, p) => Change(api, p, HttpMethod.Patch, ServerPath(p.GetValue(service)!, p.GetValue(server)!), ApiClient.Json(new RealServerChange { Weight = p.GetValue(newWeight), UpperThreshold = p.GetValue(upper), LowerThreshold = p.GetValue(lower), Method = p.GetValue(newMethod), Tunnel = Tunnel(p) }, ApiJson.Default.RealServerChange)), service, server, newWeight, upper, lower, newMethod, tunType, tunPort, tunChecksum));
         command.Add(Action("delete", "Remove a real server", (api, p) => Change(api, p, HttpMethod.Delete, ServerPath(p.GetValue(service)!, p.GetValue(server)!), null), service, server));
         return command;
@@ -167,12 +183,12 @@ public static class Commands
     private static Command Vrrp()
     {
         Argument<string> name = new("group") { Description = "Name of a VRRP group" };
-        Option<int> seconds = new("--for") { Description = "Seconds, 1 to 86400", DefaultValueFactory = _ => 300 };
+        Option<int?> seconds = Whole("Seconds, 1 to 86400 (default 300)", "--for");
         Command vrrp = new("vrrp", "VRRP groups");
         vrrp.Add(Show("list", "All groups, a line each", "v1/vrrp", VrrpTables.Brief));
         vrrp.Add(Show("show", "One group with timers and counters", p => GroupPath(p.GetValue(name)!), VrrpTables.Verbose, name));
-        vrrp.Add(Action("backup", "Make a group backup at once, for some time", (api, p) => VrrpCommand(api, p.GetValue(name)!, "backup", p.GetValue(seconds)), name, seconds));
-        vrrp.Add(Action("handover", "Hand a group over: active until another director is, then backup for some time", (api, p) => VrrpCommand(api, p.GetValue(name)!, "handover", p.GetValue(seconds)), name, seconds));
+        vrrp.Add(Action("backup", "Make a group backup at once, for some time", (api, p) => VrrpCommand(api, p.GetValue(name)!, "backup", p.GetValue(seconds) ?? 300), name, seconds));
+        vrrp.Add(Action("handover", "Hand a group over: active until another director is, then backup for some time", (api, p) => VrrpCommand(api, p.GetValue(name)!, "handover", p.GetValue(seconds) ?? 300), name, seconds));
         vrrp.Add(Action("release", "End the time for which a group was made backup", (api, p) => api.Change(HttpMethod.Post, $"{GroupPath(p.GetValue(name)!)}/release"), name));
         return vrrp;
     }
