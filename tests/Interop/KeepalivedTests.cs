@@ -17,7 +17,7 @@ public class KeepalivedTests(ITestOutputHelper output)
 
     private static KeepalivedCase[] All =>
     [
-        KeepalivedCase.Version2Password, KeepalivedCase.Version2, KeepalivedCase.Version3Fast, KeepalivedCase.Version3IPv6,
+        KeepalivedCase.Version2, KeepalivedCase.Version3Fast, KeepalivedCase.Version3IPv6,
         KeepalivedCase.Version2Unicast, KeepalivedCase.Version3Unicast, KeepalivedCase.Version3IPv6Unicast, KeepalivedCase.VirtualMac4, KeepalivedCase.VirtualMac6,
     ];
 
