@@ -75,11 +75,7 @@ internal sealed class ProxyRules(IPEndPoint client, IPEndPoint vip, IPEndPoint s
 
         if (isSyn)
         {
-            if (!HasHeader || sent.Acknowledgment != _first)
-            {
-                (_first, Acknowledged, _isUnderWay) = (sent.Acknowledgment, 0, false);
-            }
-
+            (_first, Acknowledged, _isUnderWay) = (sent.Acknowledgment, 0, false);
             return same with { Options = Each(sent.Options, 2, 2, size => size is { Length: 2 } && Fitting(size) > 2 * _header.Length ? Big(Fitting(size) - _header.Length) : size) };
         }
 

@@ -163,10 +163,18 @@ public sealed unsafe class ProxyTcpTests
         Assert.Equal(9_001u, bed.ToClient(bed.OfServer(70_000, 9_001, Segment.Syn | Segment.Ack))!.Acknowledgment);
         Assert.Equal((9_001u, bed.Header.Length), (bed.ToServer(bed.OfClient(9_001, 70_001))!.Sequence, bed.Header.Length));
 
-        // A SYN of the server that comes again, late, begins nothing.
+        // The same number again: the server has forgotten the connection, and the client cannot write a header in its place.
         _ = bed.ToClient(bed.OfServer(70_001, 9_001 + bed.HeaderBytes));
-        Assert.Equal(9_001u, bed.ToClient(bed.OfServer(70_000, 9_001, Segment.Syn | Segment.Ack))!.Acknowledgment);
-        Assert.Equal(9_001 + bed.HeaderBytes, bed.ToServer(bed.OfClient(9_001, 70_001, data: s_hello))!.Sequence);
+        _ = bed.ToServer(bed.OfClient(9_000, flags: Segment.Syn));
+        Assert.Equal(9_001u, bed.ToClient(bed.OfServer(90_000, 9_001, Segment.Syn | Segment.Ack))!.Acknowledgment);
+        Segment again = bed.ToServer(bed.OfClient(9_001, 90_001, data: s_hello))!;
+        Assert.Equal((9_001u, Convert.ToHexString([.. bed.Header, .. s_hello])), (again.Sequence, Convert.ToHexString(again.Data)));
+
+        // Or the SYN was late: what comes twice does no harm, and what comes after the first byte stays where it is.
+        _ = bed.ToClient(bed.OfServer(90_001, 9_001 + bed.HeaderBytes + 5));
+        _ = bed.ToClient(bed.OfServer(90_000, 9_001, Segment.Syn | Segment.Ack));
+        Assert.Equal(9_006 + bed.HeaderBytes, bed.ToServer(bed.OfClient(9_006, 90_001, data: s_hello))!.Sequence);
+        Assert.Equal(9_006u, bed.ToClient(bed.OfServer(90_001, 9_001 + bed.HeaderBytes + 5))!.Acknowledgment);
     }
 
     [Fact]

@@ -75,7 +75,8 @@ internal static unsafe class ProxyTcp
 
         if ((l4[13] & (Wire.Syn | Wire.Rst)) == Wire.Syn)
         {
-            Begin(told, acknowledgment);
+            // Also where it repeats that of this connection: a server that has forgotten it would answer a client's old SYN with the same number, and take the client's next bytes for the header.
+            (told->First, told->State) = (acknowledgment, ClientAddressState.Unsent);
             Tcp.LowerSegmentSize(l4, service->IpVersion, server->MtuBytes, bytes);
             return;
         }
@@ -122,15 +123,6 @@ internal static unsafe class ProxyTcp
         }
 
         *(uint*)(l4 + 4) = BinaryPrimitives.ReverseEndianness(sequence);
-    }
-
-    /// <summary>The server's SYN: it repeats that of this connection, or answers to a new one.</summary>
-    private static void Begin(AddressTold* told, uint first)
-    {
-        if (told->State < ClientAddressState.Received || told->First != first)
-        {
-            (told->First, told->State) = (first, ClientAddressState.Unsent);
-        }
     }
 
     /// <summary>The header goes before the data. What begins before the first byte is a keep-alive (RFC 9293 section 3.8.4): it gives way to the header, which the server answers as well.</summary>
