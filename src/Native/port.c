@@ -66,30 +66,29 @@ static void configure_rss(struct rte_eth_conf *conf, const struct rte_eth_dev_in
     }
 }
 
-/* Fills the redirection table, and reads it, the key and the hash's inputs back. True if the port spreads as it was told. */
-static bool set_rss_table(uint16_t port, const struct fwd_port_config *config)
+/* Fills the redirection table, as large as it was before the start (mlx5 says less after it), and reads it, the key and the hash's inputs back. True if the port spreads as it was told. */
+static bool set_rss_table(uint16_t port, const struct fwd_port_config *config, const struct rte_eth_dev_info *info)
 {
-    struct rte_eth_dev_info info;
     struct rte_eth_rss_reta_entry64 wanted[RSS_TABLE_MAX / RTE_ETH_RETA_GROUP_SIZE], found[RSS_TABLE_MAX / RTE_ETH_RETA_GROUP_SIZE];
     uint8_t key[RSS_KEY_BYTES], found_key[RSS_KEY_BYTES];
     struct rte_eth_rss_conf rss = { .rss_key = found_key, .rss_key_len = RSS_KEY_BYTES };
-    if (config->rss_classes == 0 || rte_eth_dev_info_get(port, &info) != 0 || rss_table(&info) < config->rss_classes) {
+    if (config->rss_classes == 0 || rss_table(info) < config->rss_classes) {
         return false;
     }
     memset(wanted, 0, sizeof(wanted));
-    for (uint32_t i = 0; i < info.reta_size; i++) {
+    for (uint32_t i = 0; i < info->reta_size; i++) {
         wanted[i / RTE_ETH_RETA_GROUP_SIZE].mask = UINT64_MAX;
         wanted[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] = (uint16_t)(i % config->rss_classes % config->rx_queues);
     }
     memcpy(found, wanted, sizeof(found)); /* the masks ask for all */
-    for (uint32_t i = 0; i < info.reta_size; i++) {
+    for (uint32_t i = 0; i < info->reta_size; i++) {
         found[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] = UINT16_MAX;
     }
     fill_rss_key(key, config->rss_key);
-    return rte_eth_dev_rss_reta_update(port, wanted, info.reta_size) == 0 &&
-        rte_eth_dev_rss_reta_query(port, found, info.reta_size) == 0 && memcmp(wanted, found, sizeof(wanted)) == 0 &&
+    return rte_eth_dev_rss_reta_update(port, wanted, info->reta_size) == 0 &&
+        rte_eth_dev_rss_reta_query(port, found, info->reta_size) == 0 && memcmp(wanted, found, sizeof(wanted)) == 0 &&
         rte_eth_dev_rss_hash_conf_get(port, &rss) == 0 && (rss.rss_hf & rss_needed) == rss_needed &&
-        memcmp(key, found_key, info.hash_key_size) == 0;
+        memcmp(key, found_key, info->hash_key_size) == 0;
 }
 
 static int setup_queues(uint16_t port, const struct fwd_port_config *config, const struct rte_eth_dev_info *info,
@@ -142,6 +141,11 @@ int32_t fwd_port_start(uint16_t port, const struct fwd_port_config *config, void
     }
     configure_rss(&conf, &info, config, key);
     error = rte_eth_dev_configure(port, config->rx_queues, config->tx_queues, &conf);
+    if (error != 0 && conf.rx_adv_conf.rss_conf.rss_key != NULL) { /* a key of its own, then */
+        conf.rx_adv_conf.rss_conf.rss_key = NULL;
+        conf.rx_adv_conf.rss_conf.rss_key_len = 0;
+        error = rte_eth_dev_configure(port, config->rx_queues, config->tx_queues, &conf);
+    }
     if (error == 0) {
         error = setup_queues(port, config, &info, &conf, pool);
     }
@@ -154,7 +158,7 @@ int32_t fwd_port_start(uint16_t port, const struct fwd_port_config *config, void
     }
     port_rx_offloads[port] = conf.rxmode.offloads;
     error = rte_eth_dev_start(port);
-    port_rss_classes[port] = error == 0 && set_rss_table(port, config) ? config->rss_classes : 0;
+    port_rss_classes[port] = error == 0 && set_rss_table(port, config, &info) ? config->rss_classes : 0;
     return error != 0 ? error : set_receive_mode(port, config->promiscuous != 0);
 }
 

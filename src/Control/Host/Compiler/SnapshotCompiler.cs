@@ -392,6 +392,8 @@ public sealed class SnapshotCompiler
     private static void AddServers(ServiceModel model, CompiledService service, ServiceRules rules, SnapshotContent content)
     {
         int target = 0;
+        bool isTwoWay = service.Servers.Any(s => s.Method is ForwardingMethod.Nat or ForwardingMethod.FullNat);
+        CollectionsMarshal.AsSpan(content.Services)[service.Slot].TwoWay = !isTwoWay ? (byte)0 : service.Servers.All(s => s.Method == ForwardingMethod.FullNat) ? ServiceEntry.FullNatAlone : (byte)1;
         for (int i = 0; i < service.Servers.Length; i++)
         {
             ServerEntry server = service.Servers[i];
@@ -404,11 +406,6 @@ public sealed class SnapshotCompiler
             }
 
             content.Servers.Put((int)service.ServerSlots[i], server);
-            if (server.Method is ForwardingMethod.Nat or ForwardingMethod.FullNat)
-            {
-                CollectionsMarshal.AsSpan(content.Services)[service.Slot].TwoWay = service.Servers.All(s => s.Method == ForwardingMethod.FullNat) ? ServiceEntry.FullNatAlone : (byte)1;
-            }
-
             if (server.Method == ForwardingMethod.Nat)
             {
                 AddServerKey(model.Servers[i], model.Key.Protocol, (int)service.ServerSlots[i], content);
