@@ -54,12 +54,12 @@ public sealed unsafe class EngineRig : IDisposable
     }
 
     /// <summary>Makes it one of several workers. Before the first packet.</summary>
-    public void BeWorker(int index, int count, uint rssClasses = 0)
+    public void BeWorker(int index, int count, uint rssClasses = 0, ulong seed = 0)
     {
         NativeMemory.AlignedFree(_ports);
         (State->WorkerIndex, State->WorkerCount, State->RssClasses) = ((uint)index, (uint)count, rssClasses);
         _ports = Zeroed(LocalPorts.MeasureBytes(Sources, count, State->Flows4, State->Flows6, rssClasses));
-        State->Ports = LocalPorts.Create(_ports, Sources, index, count, State->Flows4, State->Flows6, rssClasses);
+        State->Ports = LocalPorts.Create(_ports, Sources, index, count, State->Flows4, State->Flows6, rssClasses, seed);
     }
 
     /// <summary>The region.</summary>

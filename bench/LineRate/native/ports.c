@@ -7,6 +7,7 @@
 #define PROTOCOLS 2
 #define IPV6_FLOW (1u << 31)
 #define HOP_WAYS 8
+#define SHUFFLED_PORTS 32
 
 static uint32_t space_of(uint32_t slot, uint8_t protocol) { return (slot - 1) * PROTOCOLS + (protocol == TCP ? 0 : 1); }
 
@@ -46,6 +47,7 @@ uint32_t ports_take(struct engine *e, uint64_t *flow, int ip_version, const stru
         if (space >= p->spaces || p->count[space] == 0) {
             continue;
         }
+        ports_swap(p, space, 0, ports_random(p, p->count[space] < SHUFFLED_PORTS ? p->count[space] : SHUFFLED_PORTS));
         uint16_t port = p->free[space * p->ports_per_space + p->first[space]];
         p->first[space] = p->first[space] + 1 == p->ports_per_space ? 0 : p->first[space] + 1;
         p->count[space]--;

@@ -86,7 +86,28 @@ struct local_ports {
     uint16_t *free;            /* by space: a ring of free ports */
     uint32_t *first, *count;   /* by space */
     uint32_t spaces, ports_per_space, workers, in_use;
+    uint64_t seed;
 };
+
+/* Two free ports of a space change places, counted from the first one. */
+static inline void ports_swap(struct local_ports *p, uint32_t space, uint32_t one, uint32_t other)
+{
+    uint16_t *free = p->free + space * p->ports_per_space;
+    uint32_t a = p->first[space] + one, b = p->first[space] + other;
+    a -= a >= p->ports_per_space ? p->ports_per_space : 0;
+    b -= b >= p->ports_per_space ? p->ports_per_space : 0;
+    uint16_t port = free[a];
+    free[a] = free[b];
+    free[b] = port;
+}
+
+static inline uint32_t ports_random(struct local_ports *p, uint32_t below)
+{
+    uint64_t z = p->seed += 0x9E3779B97F4A7C15ULL;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
+    return (uint32_t)((((z ^ (z >> 31)) >> 32) * below) >> 32);
+}
 
 struct burst {
     int count, ingress;

@@ -95,7 +95,7 @@ static void make_flows(struct engine *e, uint64_t flows)
 static void make_ports(struct engine *e, uint32_t sources)
 {
     struct local_ports *p = &e->ports;
-    *p = (struct local_ports){ .spaces = sources * 2, .ports_per_space = 65536 + 1, .workers = 1 };
+    *p = (struct local_ports){ .spaces = sources * 2, .ports_per_space = 65536 + 1, .workers = 1, .seed = 1 };
     p->words4 = zeroed(e->flows.bucket_count * 4ULL * WAYS);
     p->words6 = zeroed(e->flows6.bucket_count * 4ULL * WAYS);
     p->flows = zeroed(4ULL * p->spaces * p->ports_per_space);
@@ -105,6 +105,9 @@ static void make_ports(struct engine *e, uint32_t sources)
     for (uint32_t space = 0; space < p->spaces; space++) {
         for (uint32_t port = SOURCE_PORT_MIN; port <= 0xFFFF; port++) {
             p->free[space * p->ports_per_space + p->count[space]++] = (uint16_t)port;
+        }
+        for (uint32_t n = p->count[space]; n > 1; n--) {
+            ports_swap(p, space, n - 1, ports_random(p, n));
         }
     }
 }

@@ -391,6 +391,63 @@ public sealed unsafe class SnatTests : IDisposable
         Assert.Equal(inside, Packet()[(v6 ? 24 : 16)..][..inside.Length]);
     }
 
+    /// <summary>Where the first fragment is the host's, the later ones are, too.</summary>
+    [Theory]
+    [InlineData("10.1.0.1", false)]
+    [InlineData("192.0.2.1", false)]
+    [InlineData("169.254.1.1", false)]
+    [InlineData("fe80::1", true)]
+    public void FragmentsForTheDirectorItselfAreTheHosts(string to, bool v6)
+    {
+        Rules();
+        byte[] whole = Ip.Packet(Wire.Udp, In(v6), 500, to, 500, new byte[64]);
+        FromInside(Part(v6, whole, 0, 24, 9));
+        Assert.Equal(Verdict.Punt, Became);
+        FromInside(Part(v6, whole, 24, 48, 9));
+        Assert.Equal(Verdict.Punt, Became);
+    }
+
+    /// <summary>Packets on another interface than the rule's, whoever sends them, do not end a flow.</summary>
+    [Fact]
+    public void AFlowIsNotEndedFromAnotherInterface()
+    {
+        ContentBuilder content = Net();
+        content.Snat(_wan, Gateway, content.Pool(Source), ["10.1.0.0/24"], from: _lan);
+        Use(content);
+        FromInside(Ip.Packet(Wire.Udp, Inside, HostPort, Outside, OutsidePort));
+        int local = LocalPort(v6: false);
+        FromInside(Ip.Packet(Wire.Udp, Inside, HostPort, Outside, OutsidePort), port: 1);
+        Assert.Equal(Verdict.Punt, Became);
+        FromOutside(Ip.Packet(Wire.Udp, Outside, OutsidePort, Source, local));
+        Assert.Equal(Verdict.Forward, Became);
+    }
+
+    /// <summary>An outsider who has seen a port does not know the next one; a port that was given back is not the next one either.</summary>
+    [Fact]
+    public void PortsCannotBeGuessed()
+    {
+        using EngineRig rig = new(1024, OwnMac, OwnMac + (1UL << 40));
+        rig.BeWorker(0, 1, seed: 1);
+        ContentBuilder content = Net();
+        content.Snat(_wan, Gateway, content.Pool(Source), ["10.1.0.0/24"]);
+        rig.Publish(content.Content);
+        rig.ResolveAll(content.Content);
+        HashSet<int> seen = [];
+        int neighbours = 0, upper = 0;
+        for (int n = 0, last = 0; n < 500; n++)
+        {
+            rig.Run(0, Frames.Of(Ip.Packet(Wire.Udp, Inside, 1024 + n, Outside, 53), OwnMac, HostMac));
+            int port = BinaryPrimitives.ReadUInt16BigEndian(rig.Frame(0)[34..]);
+            Assert.True(seen.Add(port));
+            neighbours += Math.Abs(port - last) < 100 ? 1 : 0;
+            upper += port >= 16_384 + 1024 ? 1 : 0;
+            last = port;
+        }
+
+        Assert.InRange(neighbours, 0, 20);
+        Assert.InRange(upper, 310, 440);         // three quarters
+    }
+
     private static byte[] Part(bool v6, byte[] whole, int from, int bytes, int id)
     {
         int header = v6 ? 40 : 20;
@@ -444,12 +501,16 @@ public sealed unsafe class SnatTests : IDisposable
         FromInside(Ip.Packet(Wire.Udp, In(v6), HostPort, Out(v6), OutsidePort));
         Assert.NotEqual(first, LocalPort(v6));
 
-        // The rule is about others now.
+        // The rule is about others now. An answer alone does not know, the host's next packet ends the flow both ways.
+        int second = LocalPort(v6);
+        ulong inUse = PortsInUse(slot);
         content.SnatPrefixes[0] = content.SnatPrefixes[0] with { High = (uint)ContentBuilder.Words("10.1.7.0").High };
         content.SnatPrefixes[2] = content.SnatPrefixes[2] with { High = ContentBuilder.Words("fd99::").High };
         _rig.Publish(content);
         FromInside(Ip.Packet(Wire.Udp, In(v6), HostPort, Out(v6), OutsidePort));
-        Assert.Equal(Verdict.Punt, Became);
+        Assert.Equal((Verdict.Punt, inUse - 1), (Became, PortsInUse(slot)));
+        FromOutside(Ip.Packet(Wire.Udp, Out(v6), OutsidePort, Src(v6), second));
+        Assert.Equal((Verdict.Drop, DropReason.NoSession), Lost);
         content.SnatRules.Clear();
         content.Servers.RemoveRange(1, 2);
         _rig.Publish(content);

@@ -87,7 +87,7 @@ internal static unsafe class ClassifySnat
 
     /// <summary>Whether a router passes on what has this destination (RFC 1812 section 5.3.7, RFC 3927 section 7, RFC 4291 section 2.5), and it is no address of the director.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool GoesElsewhere(EngineState* state, byte* ip)
+    public static bool GoesElsewhere(EngineState* state, byte* ip)
     {
         if ((ip[0] >> 4) == 4)
         {

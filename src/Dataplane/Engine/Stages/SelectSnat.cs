@@ -24,6 +24,13 @@ internal static unsafe class SelectSnat
 
         if (!TryFindRule(state, burst, i, t, out uint server))
         {
+            // A rule was changed: the way back ends, too. Not because the packet came by another interface: anybody could send it.
+            if (entry != null && !isError && !TryFindRule(state, burst, i, t, out _, byAnyInterface: true))
+            {
+                FlowSweep.Remove6(state, entry);
+                state->Block->Flows6 = state->Flows6.Count;
+            }
+
             return false;
         }
 
@@ -72,7 +79,7 @@ internal static unsafe class SelectSnat
     {
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
         SnatTuple t = SnatTuple.Of(ip, ip, 0, isFromClient: true);
-        return state->View.SnatRuleCount != 0 && TryFindRule(state, burst, i, t, out _);
+        return state->View.SnatRuleCount != 0 && ClassifySnat.GoesElsewhere(state, ip) && TryFindRule(state, burst, i, t, out _);
     }
 
     private static void Use(EngineState* state, Burst* burst, int i, FlowTable6.Entry* entry, bool isError)
@@ -125,12 +132,12 @@ internal static unsafe class SelectSnat
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint TableOf(ServerEntry* server, byte protocol) => server->StateTable + (protocol == Wire.Sctp ? (uint)ServerEntry.StateTablesSctp : 0);
 
-    private static bool TryFindRule(EngineState* state, Burst* burst, int i, in SnatTuple t, out uint server)
+    private static bool TryFindRule(EngineState* state, Burst* burst, int i, in SnatTuple t, out uint server, bool byAnyInterface = false)
     {
         for (int n = 0; n < state->View.SnatRuleCount; n++)
         {
             SnatRuleEntry* rule = state->View.SnatRules + n;
-            if (Takes(state, burst, i, rule, t))
+            if (Takes(state, burst, i, rule, t, byAnyInterface))
             {
                 server = rule->Server;
                 return true;
@@ -142,9 +149,9 @@ internal static unsafe class SelectSnat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool Takes(EngineState* state, Burst* burst, int i, SnatRuleEntry* rule, in SnatTuple t) =>
+    private static bool Takes(EngineState* state, Burst* burst, int i, SnatRuleEntry* rule, in SnatTuple t, bool byAnyInterface = false) =>
         rule->IpVersion == t.IpVersion
-        && (rule->Interface == SnatRuleEntry.AnyInterface || (state->View.Interfaces[rule->Interface].Port == burst->Ingress && state->View.Interfaces[rule->Interface].Vlan == burst->Vlan[i]))
+        && (byAnyInterface || rule->Interface == SnatRuleEntry.AnyInterface || (state->View.Interfaces[rule->Interface].Port == burst->Ingress && state->View.Interfaces[rule->Interface].Vlan == burst->Vlan[i]))
         && Contains(state, rule->SourcesFirst, rule->SourcesCount, t.Client)
         && Contains(state, rule->DestinationsFirst, rule->DestinationsCount, t.Destination)
         && !Contains(state, rule->ExceptFirst, rule->ExceptCount, t.Destination);

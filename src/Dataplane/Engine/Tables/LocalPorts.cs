@@ -6,7 +6,8 @@ namespace Forwarder.Engine;
 /// <summary>
 /// Local ports of FullNAT and SNAT: which flow has which port of which source address, both ways round. A worker has the ports that
 /// leave its index as remainder when divided by the number of workers, so that a reply's port names the worker. A port
-/// comes back at the end of the queue of free ones: it is used again as late as possible. TCP has a space; UDP, SCTP and SNAT's ICMP echo share the other one.
+/// comes back at the end of the queue of free ones: it is used again as late as possible. Queues are shuffled, and one of the first few is
+/// taken, so that nobody can guess the next one (RFC 6056). TCP has a space; UDP, SCTP and SNAT's ICMP echo share the other one.
 /// </summary>
 public unsafe struct LocalPorts
 {
@@ -14,6 +15,9 @@ public unsafe struct LocalPorts
     private const int SlotShift = 16, IncarnationShift = 27, Protocols = 2;
 
     private const uint SlotMask = (1 << (IncarnationShift - SlotShift)) - 1, IncarnationMask = (1 << SourceEntry.IncarnationBits) - 1, Ipv6Flow = 1u << 31;
+
+    /// <summary>Free ports at the head of a queue of which one is taken: few enough to be in a cache line or two.</summary>
+    private const uint ShuffledPorts = 32;
 
     private SnatAddress* _destinations; // by space and port, of SNAT's IPv6 flows: where they go
     private uint* _flows;      // by space and port: place of the flow in its table, plus 1
@@ -24,6 +28,7 @@ public unsafe struct LocalPorts
     private uint* _words4, _words6; // by place in the flow tables
     private AddressTold* _told4, _told6; // as well; looked at only when there are such flows
     private uint _spaces, _portsPerSpace, _workers, _inUse, _classes, _portsPerClass;
+    private ulong _seed;
 
     /// <summary>Flows whose server is told the client's address with state.</summary>
     public uint ToldFlows;
@@ -33,13 +38,16 @@ public unsafe struct LocalPorts
         ((long)sources * Protocols * ((PortsPerSpace(workers) * (sizeof(SnatAddress) + sizeof(uint))) + sizeof(uint) + (Classes(rssClasses) * ((PortsPerClass(workers, rssClasses) * sizeof(ushort)) + (2 * sizeof(uint))))))
         + (((flows4.BucketCount * (long)FlowTable4.Ways) + (flows6.BucketCount * (long)FlowTable6.Ways)) * (sizeof(uint) + sizeof(AddressTold)));
 
-    /// <summary>Makes them, all ports of this worker free. <paramref name="rssClasses"/> as <see cref="EngineState.RssClasses"/>.</summary>
-    public static LocalPorts Create(void* memory, int sources, int worker, int workers, in FlowTable4 flows4, in FlowTable6 flows6, uint rssClasses = 0)
+    /// <summary>
+    /// Makes them, all ports of this worker free. <paramref name="rssClasses"/> as <see cref="EngineState.RssClasses"/>; <paramref name="seed"/>:
+    /// a secret, or 0 for ports in their order, for tests.
+    /// </summary>
+    public static LocalPorts Create(void* memory, int sources, int worker, int workers, in FlowTable4 flows4, in FlowTable6 flows6, uint rssClasses = 0, ulong seed = 0)
     {
         LocalPorts ports = new()
         {
             _spaces = (uint)sources * Protocols, _portsPerSpace = (uint)PortsPerSpace(workers), _workers = (uint)workers,
-            _classes = (uint)Classes(rssClasses), _portsPerClass = (uint)PortsPerClass(workers, rssClasses),
+            _classes = (uint)Classes(rssClasses), _portsPerClass = (uint)PortsPerClass(workers, rssClasses), _seed = seed,
         };
         ports._destinations = (SnatAddress*)memory;
         ports._told4 = (AddressTold*)(ports._destinations + ((ulong)ports._spaces * ports._portsPerSpace));
@@ -59,6 +67,14 @@ public unsafe struct LocalPorts
                 {
                     ports.Give(space, (uint)port);
                 }
+            }
+        }
+
+        for (uint ring = 0; seed != 0 && ring < ports._spaces * ports._classes; ring++)
+        {
+            for (uint n = ports._count[ring]; n > 1; n--)
+            {
+                ports.Swap(ring, n - 1, ports.Random(n));
             }
         }
 
@@ -204,9 +220,31 @@ public unsafe struct LocalPorts
         _spaceCount[space]++;
     }
 
-    private readonly uint TakeFree(uint space, uint portClass)
+    /// <summary>Two places of a ring, counted from its first free port.</summary>
+    private readonly void Swap(uint ring, uint one, uint other)
+    {
+        ushort* free = _free + (ring * _portsPerClass);
+        uint a = _first[ring] + one, b = _first[ring] + other;
+        a -= a >= _portsPerClass ? _portsPerClass : 0;
+        b -= b >= _portsPerClass ? _portsPerClass : 0;
+        (free[a], free[b]) = (free[b], free[a]);
+    }
+
+    /// <summary>Splitmix64 (Steele et al. 2014), reduced.</summary>
+    private uint Random(uint below)
+    {
+        _seed += 0x9E37_79B9_7F4A_7C15;
+        return (uint)(((Hashes.Mix64(_seed) >> 32) * below) >> 32);
+    }
+
+    private uint TakeFree(uint space, uint portClass)
     {
         uint ring = (space * _classes) + portClass, first = _first[ring];
+        if (_seed != 0)
+        {
+            Swap(ring, 0, Random(Math.Min(_count[ring], ShuffledPorts)));
+        }
+
         _first[ring] = first + 1 == _portsPerClass ? 0 : first + 1;
         _count[ring]--;
         _spaceCount[space]--;

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using System.Text;
 using Forwarder.Abi;
 using Forwarder.Engine;
@@ -214,7 +215,7 @@ public sealed unsafe class Launcher(Native native, DataplaneConfig config, Regio
         w->Engine.Fragments = FragmentTable.Create(Allocate(FragmentTable.MeasureBytes, node, "the fragment table"));
         w->Engine.Ports = LocalPorts.Create(
             Allocate(LocalPorts.MeasureBytes(config.SourceAddresses, Workers.Length, w->Engine.Flows4, w->Engine.Flows6, _rssClasses), node, "local ports"),
-            config.SourceAddresses, index, Workers.Length, w->Engine.Flows4, w->Engine.Flows6, _rssClasses);
+            config.SourceAddresses, index, Workers.Length, w->Engine.Flows4, w->Engine.Flows6, _rssClasses, BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1);
         w->Engine.RssClasses = _rssClasses;
         w->Urgent = PacketRing.Create(Allocate(PacketRing.MeasureBytes(MbufPlan.UrgentEntries), node, "a ring"), MbufPlan.UrgentEntries);
         w->ToHousekeeping = PacketRing.Create(Allocate(PacketRing.MeasureBytes(MbufPlan.RingEntries), node, "a ring"), MbufPlan.RingEntries);
