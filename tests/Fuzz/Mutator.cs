@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Forwarder.TestSupport;
 
 namespace Forwarder.Fuzz.Tests;
 
@@ -119,5 +120,14 @@ public static class Mutator
         }
 
         return frame;
+    }
+
+    /// <summary>An IPv4 packet with options now and then, up to the longest header.</summary>
+    public static byte[] WithOptions(Random random, byte[] ip4)
+    {
+        int words = random.Next(4) == 0 ? random.Next(1, 11) : 0;
+        byte[] longer = [(byte)(0x45 + words), .. ip4[1..20], .. Enumerable.Repeat((byte)1, 4 * words), .. ip4[20..]];
+        BinaryPrimitives.WriteUInt16BigEndian(longer.AsSpan(2), (ushort)longer.Length);
+        return Ip.Finish4(longer);
     }
 }

@@ -147,11 +147,11 @@ public sealed unsafe class Nat64FuzzTests : IDisposable
     {
         Random random = run.Random;
         byte[] l4 = Transport(random, protocol, flow.SourcePort, flow.ServerPort, random.Next(1_400), flow.Source, flow.Server);
-        byte[] about = Options(random, Ip.V4(new IPAddress(flow.Source).ToString(), Server, protocol, l4, random.Next(256), random.Next(65_536), dontFragment: true, random.Next(256)));
+        byte[] about = Mutator.WithOptions(random, Ip.V4(new IPAddress(flow.Source).ToString(), Server, protocol, l4, random.Next(256), random.Next(65_536), dontFragment: true, random.Next(256)));
         int least = ((about[0] & 15) * 4) + 8;
         byte[] icmp = [s_types4[random.Next(s_types4.Length)], (byte)random.Next(18), 0, 0, (byte)random.Next(24), 0, .. Mtu(random), .. about[..random.Next(least, about.Length + 1)]];
         BinaryPrimitives.WriteUInt16BigEndian(icmp.AsSpan(2), (ushort)~Ip.Sum(icmp));
-        byte[] ip = Options(random, Ip.V4("198.51.100.1", new IPAddress(flow.Source).ToString(), 1, icmp, random.Next(256), ttl: random.Next(2, 256)));
+        byte[] ip = Mutator.WithOptions(random, Ip.V4("198.51.100.1", new IPAddress(flow.Source).ToString(), 1, icmp, random.Next(256), ttl: random.Next(2, 256)));
         Expect(run, "error to the client", Damaged(random, ip, (ip[0] & 15) * 4, out bool isBad), ServerMac, _ => isBad ? null : flow.ErrorToClient(ip), isBad ? "bad" : "none to the client");
     }
 
@@ -192,7 +192,7 @@ public sealed unsafe class Nat64FuzzTests : IDisposable
     }
 
     private static byte[] Answer(Random random, Nat64Rules flow, byte protocol, byte[] l4) =>
-        Options(random, Ip.V4(Server, new IPAddress(flow.Source).ToString(), protocol, l4, random.Next(256), random.Next(65_536), random.Next(2) == 0, random.Next(2, 256)));
+        Mutator.WithOptions(random, Ip.V4(Server, new IPAddress(flow.Source).ToString(), protocol, l4, random.Next(256), random.Next(65_536), random.Next(2) == 0, random.Next(2, 256)));
 
     /// <summary>A transport with a right checksum, a wrong one now and then, and (UDP) none.</summary>
     private static byte[] Transport(Random random, byte protocol, int from, int to, int payloadBytes, byte[] fromAddress, byte[] toAddress)
@@ -228,14 +228,6 @@ public sealed unsafe class Nat64FuzzTests : IDisposable
         BinaryPrimitives.WriteUInt32BigEndian(ip6, 0x60000000 | (uint)random.Next(1 << 28));
         ip6[7] = (byte)random.Next(2, 256);
         return ip6;
-    }
-
-    private static byte[] Options(Random random, byte[] ip4)
-    {
-        int words = random.Next(4) == 0 ? random.Next(1, 11) : 0;
-        byte[] longer = [(byte)(0x45 + words), .. ip4[1..20], .. Enumerable.Repeat((byte)1, 4 * words), .. ip4[20..]];
-        BinaryPrimitives.WriteUInt16BigEndian(longer.AsSpan(2), (ushort)longer.Length);
-        return Ip.Finish4(longer);
     }
 
     private static byte[] Mtu(Random random) => random.Next(4) == 0 ? [0, 0] : [(byte)random.Next(256), (byte)random.Next(256)];

@@ -150,7 +150,7 @@ public sealed unsafe class SnatFuzzTests : IDisposable
     {
         byte[] l4 = Transport(random, flow, outwards, random.Next(1_100));
         string from = new IPAddress(outwards ? flow.Inside : flow.Outside).ToString(), to = new IPAddress(outwards ? flow.Outside : flow.Source).ToString();
-        return flow.Inside.Length == 16 ? Ip.V6(from, to, flow.Protocol, l4, random.Next(256), random.Next(256)) : Options(random, Ip.V4(from, to, flow.Protocol, l4, random.Next(256), random.Next(65_536), true, random.Next(256)));
+        return flow.Inside.Length == 16 ? Ip.V6(from, to, flow.Protocol, l4, random.Next(256), random.Next(256)) : Mutator.WithOptions(random, Ip.V4(from, to, flow.Protocol, l4, random.Next(256), random.Next(65_536), true, random.Next(256)));
     }
 
     private static byte[] Error(Random random, string from, byte[] to, byte[] about, out int icmp, out bool isBad)
@@ -218,7 +218,7 @@ public sealed unsafe class SnatFuzzTests : IDisposable
         string source = new IPAddress(from).ToString(), destination = new IPAddress(to).ToString();
         if (from.Length == 4)
         {
-            byte[] ip4 = Options(random, Ip.V4(source, destination, protocol, l4, random.Next(256), random.Next(65_536), random.Next(2) == 0, random.Next(2, 256)));
+            byte[] ip4 = Mutator.WithOptions(random, Ip.V4(source, destination, protocol, l4, random.Next(256), random.Next(65_536), random.Next(2) == 0, random.Next(2, 256)));
             at = (ip4[0] & 15) * 4;
             return ip4;
         }
@@ -261,14 +261,6 @@ public sealed unsafe class SnatFuzzTests : IDisposable
         int sum = 0xFFFF ^ Ip.Sum([.. pseudo, .. l4]), value = random.Next(8) switch { 0 => random.Next(1, 65_536), 1 when flow.Protocol == 17 => 0, _ => sum == 0 && flow.Protocol == 17 ? 0xFFFF : sum };
         BinaryPrimitives.WriteUInt16BigEndian(l4.AsSpan(field), (ushort)value);
         return l4;
-    }
-
-    private static byte[] Options(Random random, byte[] ip4)
-    {
-        int words = random.Next(4) == 0 ? random.Next(1, 11) : 0;
-        byte[] longer = [(byte)(0x45 + words), .. ip4[1..20], .. Enumerable.Repeat((byte)1, 4 * words), .. ip4[20..]];
-        BinaryPrimitives.WriteUInt16BigEndian(longer.AsSpan(2), (ushort)longer.Length);
-        return Ip.Finish4(longer);
     }
 
     private static byte[] Bytes(string[] addresses, Random random) => IPAddress.Parse(addresses[random.Next(addresses.Length)]).GetAddressBytes();

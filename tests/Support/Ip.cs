@@ -65,6 +65,22 @@ public static class Ip
         return Finish(to.Contains(':', StringComparison.Ordinal) ? V6(from, to, protocol, all, hopLimit: ttl) : V4(from, to, protocol, all, tos: 8, id: 99, dontFragment: true, ttl: ttl));
     }
 
+    /// <summary>ICMP error about a port, with what it quotes.</summary>
+    public static byte[] PortUnreachable(bool v6, string from, string to, byte[] quoted, int ttl = 64)
+    {
+        byte[] icmp = v6 ? [1, 4, 0, 0, 0, 0, 0, 0, .. quoted] : [3, 3, 0, 0, 0, 0, 0, 0, .. quoted];
+        return Finish(v6 ? V6(from, to, 58, icmp, hopLimit: ttl) : V4(from, to, 1, icmp, ttl: ttl));
+    }
+
+    /// <summary>A UDP packet, as an error quotes it, with other addresses and ports; its transport checksum stays, as nobody looks at it.</summary>
+    public static byte[] Quoted(bool v6, string from, int fromPort, string to, int toPort, byte[] packet)
+    {
+        int header = v6 ? 40 : 20, ttl = packet[v6 ? 7 : 8];
+        byte[] quoted = Packet(17, from, fromPort, to, toPort, packet[(header + 8)..], ttl);
+        packet.AsSpan(header + 6, 2).CopyTo(quoted.AsSpan(header + 6));
+        return quoted;
+    }
+
     /// <summary>Writes the header checksum of an IPv4 packet.</summary>
     public static byte[] Finish4(byte[] ip)
     {

@@ -195,17 +195,17 @@ public sealed unsafe class FullNatTests : IDisposable
         byte[] toServer = Packet();
 
         // The server's host says that nobody listens.
-        FromServer(Error(v6, rip, source, toServer));
+        FromServer(Ip.PortUnreachable(v6, rip, source, toServer));
         Assert.Equal(Verdict.Forward, _rig.Burst->VerdictOf(0));
-        Assert.Equal(Error(v6, vip, client, Quoted(v6, client, ClientPort, vip, VipPort, toServer), ttl: 63), Packet());
+        Assert.Equal(Ip.PortUnreachable(v6, vip, client, Ip.Quoted(v6, client, ClientPort, vip, VipPort, toServer), ttl: 63), Packet());
 
         // A router on the client's side cannot pass an answer on.
         byte[] answer = Ip.Packet(Wire.Udp, vip, VipPort, client, ClientPort, ttl: 63);
         string router = v6 ? "2001:db8:1::1" : "198.51.100.1";
-        FromClient(Error(v6, router, vip, answer));
+        FromClient(Ip.PortUnreachable(v6, router, vip, answer));
         Assert.Equal(Verdict.Forward, _rig.Burst->VerdictOf(0));
         Assert.Equal(0, _rig.Burst->Egress[0]);
-        Assert.Equal(Error(v6, router, rip, Quoted(v6, rip, RipPort, source, local, answer), ttl: 63), Packet());
+        Assert.Equal(Ip.PortUnreachable(v6, router, rip, Ip.Quoted(v6, rip, RipPort, source, local, answer), ttl: 63), Packet());
     }
 
     /// <summary>Flows live at a home worker, and their local ports name it.</summary>
@@ -240,20 +240,5 @@ public sealed unsafe class FullNatTests : IDisposable
         }
 
         Assert.All(flows, f => Assert.InRange(f, 30, 70));
-    }
-
-    private static byte[] Error(bool v6, string from, string to, byte[] quoted, int ttl = 64)
-    {
-        byte[] icmp = v6 ? [1, 4, 0, 0, 0, 0, 0, 0, .. quoted] : [3, 3, 0, 0, 0, 0, 0, 0, .. quoted];
-        return Ip.Finish(v6 ? Ip.V6(from, to, 58, icmp, hopLimit: ttl) : Ip.V4(from, to, 1, icmp, ttl: ttl));
-    }
-
-    /// <summary>The quoted packet with other addresses and ports; its transport checksum stays, as nobody looks at it.</summary>
-    private static byte[] Quoted(bool v6, string from, int fromPort, string to, int toPort, byte[] packet)
-    {
-        int header = v6 ? 40 : 20, ttl = packet[v6 ? 7 : 8];
-        byte[] quoted = Ip.Packet(Wire.Udp, from, fromPort, to, toPort, packet[(header + 8)..], ttl);
-        packet.AsSpan(header + 6, 2).CopyTo(quoted.AsSpan(header + 6));
-        return quoted;
     }
 }

@@ -216,7 +216,7 @@ public sealed unsafe class SnatTests : IDisposable
             Assert.Equal(Ip.Packet(Wire.Tcp, Source, local, Outside, 5001, ttl: 63, tcpFlags: Wire.Syn), Packet());
             FromOutside(Ip.Packet(Wire.Tcp, Outside, 5001, Source, local));
             Assert.Equal(Ip.Packet(Wire.Tcp, Outside, 5001, Inside, port, ttl: 63), Packet());
-            FromInside(Error(false, "10.1.0.1", Outside, Ip.Packet(Wire.Tcp, Outside, 5001, Inside, port, ttl: 63)));
+            FromInside(Ip.PortUnreachable(false, "10.1.0.1", Outside, Ip.Packet(Wire.Tcp, Outside, 5001, Inside, port, ttl: 63)));
             Assert.Equal((Verdict.Forward, 1), (Became, _rig.Burst->Egress[0]));
         }
     }
@@ -230,26 +230,26 @@ public sealed unsafe class SnatTests : IDisposable
         string router = v6 ? "2001:db8:1::1" : "203.0.113.1", insideRouter = v6 ? "fd17::99" : "10.1.0.99";
         FromInside(Ip.Packet(Wire.Udp, In(v6), HostPort, Out(v6), OutsidePort));
         int local = LocalPort(v6);
-        FromOutside(Error(v6, router, Src(v6), Packet()));
+        FromOutside(Ip.PortUnreachable(v6, router, Src(v6), Packet()));
         Assert.Equal(Verdict.Forward, Became);
-        Assert.Equal(Error(v6, router, In(v6), Quoted(v6, In(v6), HostPort, Out(v6), OutsidePort, Ip.Packet(Wire.Udp, Src(v6), local, Out(v6), OutsidePort, ttl: 63)), ttl: 63), Packet());
+        Assert.Equal(Ip.PortUnreachable(v6, router, In(v6), Ip.Quoted(v6, In(v6), HostPort, Out(v6), OutsidePort, Ip.Packet(Wire.Udp, Src(v6), local, Out(v6), OutsidePort, ttl: 63)), ttl: 63), Packet());
         Assert.Equal((0, HostMac), (_rig.Burst->Egress[0], BitConverter.ToUInt64(_rig.Frame(0)) & Wire.MacMask));
 
         // From inside, about what has come in: nobody outside may see who has sent it.
         byte[] answer = Ip.Packet(Wire.Udp, Out(v6), OutsidePort, In(v6), HostPort, ttl: 63);
-        FromInside(Error(v6, insideRouter, Out(v6), answer));
+        FromInside(Ip.PortUnreachable(v6, insideRouter, Out(v6), answer));
         Assert.Equal(Verdict.Forward, Became);
-        Assert.Equal(Error(v6, Src(v6), Out(v6), Quoted(v6, Out(v6), OutsidePort, Src(v6), local, answer), ttl: 63), Packet());
+        Assert.Equal(Ip.PortUnreachable(v6, Src(v6), Out(v6), Ip.Quoted(v6, Out(v6), OutsidePort, Src(v6), local, answer), ttl: 63), Packet());
         Assert.Equal(1, _rig.Burst->Egress[0]);
         Assert.Equal(2UL, _rig.Counters.FlowErrors);
 
-        byte[] bad = Error(v6, router, Src(v6), Ip.Packet(Wire.Udp, Src(v6), local, Out(v6), OutsidePort, ttl: 63));
+        byte[] bad = Ip.PortUnreachable(v6, router, Src(v6), Ip.Packet(Wire.Udp, Src(v6), local, Out(v6), OutsidePort, ttl: 63));
         bad[^1] ^= 1;
         FromOutside(bad);
         Assert.Equal((Verdict.Drop, DropReason.IcmpBad), Lost);
-        FromOutside(Error(v6, router, Src(v6), Ip.Packet(Wire.Udp, Src(v6), local + 1, Out(v6), OutsidePort)));
+        FromOutside(Ip.PortUnreachable(v6, router, Src(v6), Ip.Packet(Wire.Udp, Src(v6), local + 1, Out(v6), OutsidePort)));
         Assert.Equal((Verdict.Drop, DropReason.NoSession), Lost);
-        FromInside(Error(v6, insideRouter, Out(v6), Ip.Packet(Wire.Udp, Out(v6), OutsidePort, In(v6), HostPort + 1)));
+        FromInside(Ip.PortUnreachable(v6, insideRouter, Out(v6), Ip.Packet(Wire.Udp, Out(v6), OutsidePort, In(v6), HostPort + 1)));
         Assert.Equal(Verdict.Punt, Became);
     }
 
@@ -263,13 +263,13 @@ public sealed unsafe class SnatTests : IDisposable
         FromInside(Echo(v6, In(v6), Out(v6), 77, reply: false));
         byte[] sent = Packet();
         int id = LocalPort(v6, echo: true);
-        FromOutside(Error(v6, router, Src(v6), sent));
+        FromOutside(Ip.PortUnreachable(v6, router, Src(v6), sent));
         Assert.Equal(Verdict.Forward, Became);
-        Assert.Equal(Error(v6, router, In(v6), WithSum(v6, Echo(v6, In(v6), Out(v6), 77, reply: false, ttl: 63), sent), ttl: 63), Packet());
+        Assert.Equal(Ip.PortUnreachable(v6, router, In(v6), WithSum(v6, Echo(v6, In(v6), Out(v6), 77, reply: false, ttl: 63), sent), ttl: 63), Packet());
 
         byte[] answer = Echo(v6, Out(v6), In(v6), 77, reply: true, ttl: 63);
-        FromInside(Error(v6, In(v6), Out(v6), answer));
-        Assert.Equal(Error(v6, Src(v6), Out(v6), WithSum(v6, Echo(v6, Out(v6), Src(v6), id, reply: true, ttl: 63), answer), ttl: 63), Packet());
+        FromInside(Ip.PortUnreachable(v6, In(v6), Out(v6), answer));
+        Assert.Equal(Ip.PortUnreachable(v6, Src(v6), Out(v6), WithSum(v6, Echo(v6, Out(v6), Src(v6), id, reply: true, ttl: 63), answer), ttl: 63), Packet());
     }
 
     /// <summary>The quoted checksum stays what it was.</summary>
@@ -581,8 +581,8 @@ public sealed unsafe class SnatTests : IDisposable
             int local = BinaryPrimitives.ReadUInt16BigEndian(rigs[home].Frame(0)[(v6 ? 54 : 34)..]);
             Assert.Equal(home, local % workers);
             Assert.Equal(home, HomeOf(rigs, 1, Ip.Packet(Wire.Udp, Out(v6), to, Src(v6), local)));
-            Assert.Equal(home, HomeOf(rigs, 0, Error(v6, In(v6), Out(v6), Ip.Packet(Wire.Udp, Out(v6), to, In(v6), from, ttl: 63))));
-            Assert.Equal(home, HomeOf(rigs, 1, Error(v6, Out(v6), Src(v6), Ip.Packet(Wire.Udp, Src(v6), local, Out(v6), to, ttl: 63))));
+            Assert.Equal(home, HomeOf(rigs, 0, Ip.PortUnreachable(v6, In(v6), Out(v6), Ip.Packet(Wire.Udp, Out(v6), to, In(v6), from, ttl: 63))));
+            Assert.Equal(home, HomeOf(rigs, 1, Ip.PortUnreachable(v6, Out(v6), Src(v6), Ip.Packet(Wire.Udp, Src(v6), local, Out(v6), to, ttl: 63))));
             flows[home]++;
         }
 
@@ -639,20 +639,5 @@ public sealed unsafe class SnatTests : IDisposable
         int home = Array.FindIndex(rigs, r => r.Burst->VerdictOf(0) == Verdict.Forward), other = 1 - home;
         Assert.Equal((Verdict.HandOver, (uint)home), (rigs[other].Burst->VerdictOf(0), rigs[other].Burst->NextHop[0]));
         return home;
-    }
-
-    private static byte[] Error(bool v6, string from, string to, byte[] quoted, int ttl = 64)
-    {
-        byte[] icmp = v6 ? [1, 4, 0, 0, 0, 0, 0, 0, .. quoted] : [3, 3, 0, 0, 0, 0, 0, 0, .. quoted];
-        return Ip.Finish(v6 ? Ip.V6(from, to, 58, icmp, hopLimit: ttl) : Ip.V4(from, to, 1, icmp, ttl: ttl));
-    }
-
-    /// <summary>The quoted packet with other addresses and ports; its transport checksum stays, as nobody looks at it.</summary>
-    private static byte[] Quoted(bool v6, string from, int fromPort, string to, int toPort, byte[] packet)
-    {
-        int header = v6 ? 40 : 20, ttl = packet[v6 ? 7 : 8];
-        byte[] quoted = Ip.Packet(Wire.Udp, from, fromPort, to, toPort, packet[(header + 8)..], ttl);
-        packet.AsSpan(header + 6, 2).CopyTo(quoted.AsSpan(header + 6));
-        return quoted;
     }
 }

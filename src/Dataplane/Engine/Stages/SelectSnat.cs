@@ -174,8 +174,7 @@ internal static unsafe class SelectSnat
     {
         if (state->RssClasses != 0 && t.Protocol is Wire.Tcp or Wire.Udp)
         {
-            uint words = RssSpread.Words(t.Client.High, t.Client.Low) ^ RssSpread.Words(t.Destination.High, t.Destination.Low) ^ RssSpread.Ports(t.ClientPort, t.DestinationPort);
-            return RssSpread.WorkerOf(RssSpread.HashOfNetwork(words), state->RssClasses, state->WorkerCount);
+            return RssSpread.WorkerOf(state, RssSpread.Words(t.Client.High, t.Client.Low) ^ RssSpread.Words(t.Destination.High, t.Destination.Low) ^ RssSpread.Ports(t.ClientPort, t.DestinationPort));
         }
 
         return t.IpVersion == 4

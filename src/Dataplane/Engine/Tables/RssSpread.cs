@@ -46,8 +46,11 @@ public static unsafe class RssSpread
     /// <summary>Worker whose queue gets packets of a class.</summary>
     public static uint WorkerOf(uint hash, uint classes, uint workers) => (hash & (classes - 1)) % workers;
 
+    /// <summary>Where packets with this sum of addresses and ports arrive.</summary>
+    public static uint WorkerOf(EngineState* state, uint words) => WorkerOf(HashOfNetwork(words), state->RssClasses, state->WorkerCount);
+
     /// <summary>Where packets of a client to a service arrive.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static uint WorkerOfRequest(EngineState* state, ServiceEntry* service, uint clientWords, ushort clientPort) =>
-        WorkerOf(HashOfNetwork(clientWords ^ Words(service->VipHigh, service->VipLow) ^ Ports(clientPort, service->Port)), state->RssClasses, state->WorkerCount);
+        WorkerOf(state, clientWords ^ Words(service->VipHigh, service->VipLow) ^ Ports(clientPort, service->Port));
 }
