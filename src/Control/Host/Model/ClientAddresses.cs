@@ -38,6 +38,53 @@ internal static class ClientAddresses
         return mode;
     }
 
+    /// <summary>
+    /// A server believes what it is told from its source addresses: nobody may reach it from these in another way than by services that tell
+    /// it so. A client of a service that tells nothing could write header or option himself, and so could a host behind SNAT.
+    /// </summary>
+    /// <exception cref="ApiException">There is such a way.</exception>
+    public static void Check(DirectorModel model)
+    {
+        if (model.Services.All(s => s.ClientAddress == ClientAddressMode.None))
+        {
+            return;
+        }
+
+        CheckServers(model.Services);
+        for (int i = 0; i < model.SnatRules.Count; i++)
+        {
+            CheckPool(model, model.SnatRules[i], $"/snatRules/{i}/sourcePool");
+        }
+    }
+
+    private static void CheckServers(IReadOnlyList<ServiceModel> services)
+    {
+        Dictionary<(byte, IPAddress, int), int> firstOf = [];
+        for (int i = 0; i < services.Count; i++)
+        {
+            for (int n = 0; n < services[i].Servers.Count; n++)
+            {
+                ServerModel server = services[i].Servers[n];
+                if (server.Method != ForwardingMethod.FullNat || firstOf.TryAdd((services[i].Key.Protocol, server.Address, server.Port), i))
+                {
+                    continue;
+                }
+
+                int other = firstOf[(services[i].Key.Protocol, server.Address, server.Port)];
+                ModelBuilder.Demand(services[other].ClientAddress == services[i].ClientAddress, $"/services/{i}/servers/{n}", $"Real server {server.Id} has clientAddress {NameOf(services[i].ClientAddress)} here and {NameOf(services[other].ClientAddress)} in {services[other].Key} (/services/{other}): clients of one could forge what the server is told in the other. Allowed are the same clientAddress in both services, or another port of the server.");
+            }
+        }
+    }
+
+    private static void CheckPool(DirectorModel model, SnatRuleModel rule, string at)
+    {
+        foreach (ServiceModel service in model.Services.Where(s => s.ClientAddress != ClientAddressMode.None && s.UsesSourcePool && model.PoolOf(s)!.Name == rule.SourcePool))
+        {
+            bool isShared = rule.Paths.Any(p => p.Gateway.AddressFamily == service.SourceExample!.AddressFamily);
+            ModelBuilder.Demand(!isShared, at, $"Rule \"{rule.Name}\" and service {service.Key} with clientAddress {NameOf(service.ClientAddress)} have the same source pool, \"{rule.SourcePool}\": inside hosts could forge what the service's real servers are told from its addresses. Allowed is a pool of its own for one of them.");
+        }
+    }
+
     /// <summary>Its name in the API.</summary>
     public static string NameOf(ClientAddressMode mode) => mode switch { ClientAddressMode.ProxyV2 => ProxyV2, ClientAddressMode.Toa => Toa, _ => None };
 }

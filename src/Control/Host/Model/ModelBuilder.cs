@@ -62,6 +62,7 @@ public static class ModelBuilder
         };
         SourcePoolBuilder.Check(model);
         model = model with { SnatRules = SnatRuleBuilder.Rules(state, model) };
+        ClientAddresses.Check(model);
         int paths = model.SnatRules.Sum(r => r.Paths.Count);
         Demand(services.Count + paths < Limits.ServicesMax && servers + paths < Limits.ServersMax, "/snatRules", $"Rules of SNAT take places of virtual services and real servers, one for each family; with {services.Count} and {servers} of these there is no room for {paths}.");
         Demand(TimeoutSets(model) <= Limits.FlowTimeoutsMax, "/services", $"More than {Limits.FlowTimeoutsMax} different sets of time-outs; give more services (and rules of SNAT) the same ones.");
