@@ -67,6 +67,12 @@ public sealed class SnatModelTests
     [InlineData("gateways", "192.0.2.1", "/gateways/0", "own address")]
     [InlineData("gateways", "192.0.2.200", "/gateways/0", "source address of the director")]
     [InlineData("gateways", "172.16.58.1", "/gateways/0", "is a VIP")]
+    [InlineData("gateways", "192.0.2.0", "/gateways/0", "first or last address of 192.0.2.0/24")]
+    [InlineData("gateways", "192.0.2.255", "/gateways/0", "first or last address of 192.0.2.0/24")]
+    [InlineData("gateways", "fd18::", "/gateways/0", "first or last address of fd18::/64")]
+    [InlineData("gateways", "224.0.0.1", "/gateways/0", "not a unicast address")]
+    [InlineData("gateways", "255.255.255.255", "/gateways/0", "not a unicast address")]
+    [InlineData("gateways", "ff02::1", "/gateways/0", "not a unicast address")]
     [InlineData("gateways", "192.0.2.254 192.0.2.253", "/gateways/1", "second gateway of its family")]
     [InlineData("gateways", "192.0.2.254", "/gateways", "there is no IPv6 gateway")]
     [InlineData("gateways", "", "/gateways", "there is no IPv4 gateway")]
@@ -90,12 +96,37 @@ public sealed class SnatModelTests
     }
 
     [Fact]
+    public void AVipOfAVrrpGroupIsNoGateway()
+    {
+        DesiredState state = State(Rule()), vrrp = state with
+        {
+            Dataplane = state.Dataplane with { Ports = [state.Dataplane.Ports[0], state.Dataplane.Ports[1] with { Exception = "fwd1" }] },
+            Vrrp = [new VrrpGroupSettings { Name = "out", Interface = "wan0", Vrid = 9, Addresses = ["192.0.2.254"] }],
+        };
+        Assert.Contains("192.0.2.254 is a VIP of the director", Assert.Throws<ApiException>(() => ModelBuilder.Build(vrrp, new CheckedServices())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void NamesAreUniqueAndRulesHaveALimit()
     {
         Assert.Contains("given twice", Assert.Throws<ApiException>(() => ModelBuilder.Build(State(Rule(), Rule()), new CheckedServices())).Message, StringComparison.Ordinal);
         SnatRule[] many = [.. Enumerable.Range(0, 257).Select(n => Rule($"r{n}"))];
         Assert.Contains("at most 256", Assert.Throws<ApiException>(() => ModelBuilder.Build(State(many), new CheckedServices())).Message, StringComparison.Ordinal);
         Assert.Equal(512, Compile(State(many[..256])).SnatRules.Count);
+    }
+
+    /// <summary>With all slots of services in use, those of rules that go are there for the services that come, and the other way round.</summary>
+    [Fact]
+    public void RulesGiveTheirSlotsToServices()
+    {
+        SnapshotCompiler compiler = new();
+        CheckedServices known = new();
+        VirtualService[] services = [.. Enumerable.Range(0, Limits.ServicesMax - 1).Select(n => States.Service(n / 2, 0) with { Port = 80 + (n % 2) })];
+        SnatRule[] rules = [.. Enumerable.Range(0, 200).Select(n => Rule($"r{n}"))];
+        Build(400);
+        Build(0);
+        Assert.Equal(400, Build(400).SnatRules.Count);
+        SnapshotContent Build(int places) => compiler.Compile(ModelBuilder.Build(State(rules[..(places / 2)]) with { Services = services[places..] }, known));
     }
 
     /// <summary>Flows name the slot of a rule: it stays whatever else changes, and another control finds it again.</summary>

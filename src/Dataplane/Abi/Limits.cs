@@ -33,7 +33,7 @@ public static class Limits
     /// <summary>Source addresses of FullNAT and SNAT. A flow has 11 bits for the slot; slot 0 is never used.</summary>
     public const int SourcesMax = 1_024;
 
-    /// <summary>Source addresses that a dataplane has room for unless told otherwise: each takes 2.9 MB over all workers together.</summary>
+    /// <summary>Source addresses that a dataplane has room for unless told otherwise: each takes 2.9 MB over all workers together, with RSS up to 3.4.</summary>
     public const int SourcesDefault = 8;
 
     /// <summary>First local port that FullNAT and SNAT use.</summary>

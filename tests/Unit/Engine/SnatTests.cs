@@ -353,11 +353,15 @@ public sealed unsafe class SnatTests : IDisposable
         return Ip.V4(from, to, Wire.Sctp, sctp, ttl: ttl);
     }
 
-    [Fact]
-    public void WhereOnlyASynOpensOthersAreDropped()
+    /// <summary>SYN with ACK is an answer to what the director has not seen.</summary>
+    [Theory]
+    [InlineData(Wire.Ack)]
+    [InlineData(Wire.Syn | Wire.Ack)]
+    [InlineData(Wire.Syn | Wire.Rst)]
+    public void WhereOnlyASynOpensOthersAreDropped(byte flags)
     {
         Rules(ServiceFlags.SynOnly);
-        FromInside(Ip.Packet(Wire.Tcp, Inside, HostPort, Outside, OutsidePort));
+        FromInside(Ip.Packet(Wire.Tcp, Inside, HostPort, Outside, OutsidePort, tcpFlags: flags));
         Assert.Equal((Verdict.Drop, DropReason.NotSyn), Lost);
         Assert.Equal((0UL, 0U), (PortsInUse(), _rig.State->Flows6.Count));
         FromInside(Ip.Packet(Wire.Tcp, Inside, HostPort, Outside, OutsidePort, tcpFlags: Wire.Syn));
@@ -516,6 +520,39 @@ public sealed unsafe class SnatTests : IDisposable
         _rig.Publish(content);
         FromInside(Ip.Packet(Wire.Udp, In(v6), HostPort, Out(v6), OutsidePort));
         Assert.Equal(Verdict.Punt, Became);
+    }
+
+    /// <summary>After many changes a slot may have its number of incarnation again, and be that of a service's server: a flow of SNAT is no client's of it.</summary>
+    [Fact]
+    public void AFlowIsNotTakenForOneOfAService()
+    {
+        Rules();
+        FromInside(Ip.Packet(Wire.Udp, Inside, HostPort, Outside, OutsidePort));
+        int local = LocalPort(v6: false);
+        ContentBuilder content = Net();
+        content.Service("172.16.58.1", OutsidePort, Wire.Udp, Scheduler.Maglev, 251, (_wan, Outside, 1));
+        content.FullNat(1, OutsidePort, Source);
+        Use(content);
+        FromOutside(Ip.Packet(Wire.Udp, Outside, OutsidePort, Source, local));
+        Assert.Equal((Verdict.Drop, DropReason.NoSession), Lost);
+    }
+
+    /// <summary>Nobody could use or remove them, and their ports would be missing to whoever gets the address' slot.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void FlowsWhoseAddressIsTakenAwayAreSwept(bool v6)
+    {
+        SnapshotContent content = Rules();
+        FromInside(Ip.Packet(Wire.Tcp, Inside, HostPort, Outside, OutsidePort, tcpFlags: Wire.Syn));
+        FromInside(Ip.Packet(Wire.Tcp, Inside6, HostPort, Outside6, OutsidePort, tcpFlags: Wire.Syn));
+        int slot = v6 ? 2 : 1;
+        content.Sources[slot] = content.Sources[slot] with { Incarnation = 2 };
+        _rig.Publish(content);
+        _rig.State->NowMs += FlowSweep.RoundMs;
+        FlowSweep.Run(_rig.State);
+        Assert.Equal((0UL, 1UL, 1U), (PortsInUse(slot), PortsInUse(3 - slot), _rig.State->Flows6.Count));
+        Assert.Equal((0U, 1U), (_rig.Region.ServerCounters(0)[slot].ActiveConnections, _rig.Region.ServerCounters(0)[3 - slot].ActiveConnections));
     }
 
     [Fact]

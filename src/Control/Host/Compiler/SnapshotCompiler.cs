@@ -72,6 +72,8 @@ public sealed class SnapshotCompiler
     public SnapshotContent Compile(DirectorModel model)
     {
         List<ServiceModel> added = Exchange(model);
+        _snat.Free(model);
+        _nextHops.SetGateways(model.SnatRules.SelectMany(r => r.Paths, (_, p) => (p.Interface, p.Gateway)));
         foreach (ServiceModel service in added)
         {
             _compiled.Add(service, CompileService(service));
@@ -102,7 +104,6 @@ public sealed class SnapshotCompiler
             AddService(service, _compiled[service], rules, governed.GetValueOrDefault(service.Key.Address), service.UsesSourcePool ? pools[(model.PoolOf(service)!.Name, Family(service.SourceExample!))] : default, content);
         }
 
-        _nextHops.SetGateways(model.SnatRules.SelectMany(r => r.Paths, (_, p) => (p.Interface, p.Gateway)));
         _snat.AddTo(model, content, (pool, ipVersion) => pools[(pool, ipVersion)], rule => (rule.Timeouts == null ? ofDirector : SetOf(model.TimeoutsOf(rule), timeouts, content), FlagsOf(model.Flows, Protocols.Tcp) & ServiceFlags.SynOnly));
         _nextHops.SetWatched(model.VrrpGroups.SelectMany(g => g.PeerHops).Concat(model.VrrpTracks.Where(t => t.Address != null).Select(t => (t.Interface, t.Address!))));
         _nextHops.AddTo(content);

@@ -22,7 +22,6 @@ internal sealed class SnatCompiler(SlotAllocator<ServiceKey> services, SlotAlloc
     /// <param name="rulesOf">Number of the set of a rule's time-outs, and its flags.</param>
     public void AddTo(DirectorModel model, SnapshotContent content, Func<string, byte, (uint First, uint Count)> poolOf, Func<SnatRuleModel, (byte Timeouts, ServiceFlags Flags)> rulesOf)
     {
-        Free(model);
         foreach (SnatRuleModel rule in model.SnatRules)
         {
             foreach (SnatPathModel path in rule.Paths)
@@ -34,7 +33,8 @@ internal sealed class SnatCompiler(SlotAllocator<ServiceKey> services, SlotAlloc
 
     private static byte Family(SnatPathModel path) => path.Gateway.AddressFamily == AddressFamily.InterNetwork ? (byte)4 : (byte)6;
 
-    private void Free(DirectorModel model)
+    /// <summary>Frees the slots of rules that are not in the model any more. To be called before others take theirs, who may need them.</summary>
+    public void Free(DirectorModel model)
     {
         HashSet<ServerKey> wanted = [.. model.SnatRules.SelectMany(r => r.Paths, (r, p) => r.ServerKeyOf(p.Gateway.AddressFamily))];
         _used ??= [.. servers.Used.Select(u => u.Key).Where(k => k.Service.Protocol == 0)]; // a control before this one has given them

@@ -74,15 +74,30 @@ internal static class SnatRuleBuilder
             Demand(paths.TrueForAll(p => p.Gateway.AddressFamily != gateway.AddressFamily), where, $"{gateway} is a second gateway of its family; a rule has one for each.");
             Demand(!model.Interfaces.Any(n => n.Addresses.Any(a => a.Address.Equals(gateway))), where, $"{gateway} is an own address of the director.");
             Demand(!model.SourcePools.Any(p => p.Addresses.Contains(gateway)), where, $"{gateway} is a source address of the director.");
-            Demand(!model.Services.Any(s => s.Key.Address.Equals(gateway)), where, $"{gateway} is a VIP.");
+            Demand(!model.Services.Any(s => s.Key.Address.Equals(gateway)) && !model.VrrpGroups.Any(g => g.Addresses.Contains(gateway)), where, $"{gateway} is a VIP of the director.");
             int by = model.Interfaces.ToList().FindIndex(n => n.Addresses.Any(a => a.Network.Contains(gateway)));
             string networks = string.Join(", ", model.Interfaces.SelectMany(n => n.Addresses).Select(a => a.Network));
             Demand(by >= 0, where, $"{gateway} is in no connected network; a gateway must be on one of: {(networks.Length == 0 ? "(no interface has an address)" : networks)}.");
+            IPNetwork on = model.Interfaces[by].Addresses.First(a => a.Network.Contains(gateway)).Network;
+            Demand(!IsEnd(on, gateway), where, $"{gateway} is the first or last address of {on}, and so no host's; a gateway must be another one.");
             IEnumerable<IPNetwork> elsewhere = model.Interfaces.Where((_, n) => n != by).SelectMany(n => n.Addresses).Select(a => a.Network).Where(n => n.BaseAddress.AddressFamily == gateway.AddressFamily);
             paths.Add(new SnatPathModel(gateway, by, hasExceptions ? [.. elsewhere.Distinct()] : []));
         }
 
         return paths;
+    }
+
+    /// <summary>Whether an address is the network itself or its broadcast address (RFC 919 section 7); two hosts alone have both (RFC 3021). Of IPv6 the first one is all routers' (RFC 4291 section 2.6.1).</summary>
+    private static bool IsEnd(IPNetwork network, IPAddress address)
+    {
+        bool v4 = address.AddressFamily == AddressFamily.InterNetwork;
+        byte[] last = network.BaseAddress.GetAddressBytes();
+        for (int bit = network.PrefixLength; bit < last.Length * 8; bit++)
+        {
+            last[bit / 8] |= (byte)(0x80 >> (bit % 8));
+        }
+
+        return network.PrefixLength < (v4 ? 31 : 127) && (address.Equals(network.BaseAddress) || (v4 && address.Equals(new IPAddress(last))));
     }
 
     private static int IndexOf(IReadOnlyList<InterfaceModel> interfaces, string name, string at)

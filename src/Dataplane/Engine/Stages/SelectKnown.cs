@@ -97,7 +97,7 @@ internal static unsafe class SelectKnown
         bool same = target->Port == *(ushort*)serverPort && (v4
             ? *(uint*)address == (uint)target->AddressHigh
             : *(ulong*)address == target->AddressHigh && *(ulong*)(address + 8) == target->AddressLow);
-        return same ? value : null;
+        return same && !SnatFlows.Holds(state, value) ? value : null; // a rule's flow, whose slot was given away until its incarnation came again
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -226,7 +226,7 @@ internal static unsafe class SelectSnat
     private static DropReason Begin(EngineState* state, Burst* burst, int i, in SnatTuple t, FlowTable6.Entry* entry, ServerEntry* server)
     {
         ServiceEntry* service = state->View.Services + server->Service;
-        if (t.Protocol == Wire.Tcp && (service->Flags & ServiceFlags.SynOnly) != 0 && !FlowStates.IsOpening(Wire.Tcp, burst->TcpFlags[i]))
+        if (t.Protocol == Wire.Tcp && (service->Flags & ServiceFlags.SynOnly) != 0 && !IsOpening(Wire.Tcp, burst->TcpFlags[i]))
         {
             return DropReason.NotSyn;
         }
@@ -241,6 +241,9 @@ internal static unsafe class SelectSnat
         return DropReason.None;
     }
 
+    /// <summary>As with services, but for SYN with ACK: with it an inside host answers what has reached it past the director.</summary>
+    private static bool IsOpening(byte protocol, byte flags) => FlowStates.IsOpening(protocol, flags) && (protocol != Wire.Tcp || (flags & Wire.Ack) == 0);
+
     private static void Count(EngineState* state, Burst* burst, int i, in SnatTuple t, FlowTable6.Entry* entry, uint slot)
     {
         ServerEntry* server = state->View.Servers + slot;
@@ -251,7 +254,7 @@ internal static unsafe class SelectSnat
         state->Servers[slot].Connections++;
         FlowCounts.Enter(state, slot, server->Service, (uint)flowState);
         counters.FlowsCreated++;
-        counters.FlowsMidstream += Wire.HasPorts(t.Protocol) && !FlowStates.IsOpening(t.Protocol, flags) ? 1u : 0;
+        counters.FlowsMidstream += Wire.HasPorts(t.Protocol) && !IsOpening(t.Protocol, flags) ? 1u : 0;
         burst->Server[i] = slot;
         burst->Flow[i] = (ulong)&entry->Value;
     }

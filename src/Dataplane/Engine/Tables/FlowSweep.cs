@@ -94,7 +94,7 @@ public static unsafe class FlowSweep
             Sse.Prefetch0(bucket + (8 * FlowTable6.Ways) + 2);
             for (int way = 0; way < FlowTable6.Ways; way++)
             {
-                if (bucket[way].Rest != 0 && FlowValue.IsExpired(bucket[way].Value, state->NowMs))
+                if (bucket[way].Rest != 0 && (FlowValue.IsExpired(bucket[way].Value, state->NowMs) || SnatFlows.IsLost(state, bucket + way)))
                 {
                     Remove6(state, bucket + way);
                     removed++;
