@@ -8,20 +8,24 @@ namespace Forwarder.Interop.Tests;
 /// </summary>
 public abstract class ReferenceBed : IDisposable
 {
-    public const string Client = "172.16.0.50", Vip = S1Lab.Vip, Dip = "172.16.58.2", ClientMac = "02:00:00:00:00:01";
+    public const string ClientMac = "02:00:00:00:00:01";
+    private const string Client4 = "172.16.0.50", Client6 = "fd16::50", Table = "inet quiet";
     private const int Marker = 0xFFFF, TimeoutMs = 10_000, SettleMs = 60;
     private readonly RawPort _client;
     private readonly RawPort[] _servers;
     private int _ports = 20_000, _servicePorts = 7_000;
+    private Programs? _programs;
 
     protected ReferenceBed(S1Lab lab)
     {
         Lab = lab;
-        lab.Client.Ip($"addr add {Client}/16 dev e0");   // its kernel answers ARP for it, and nothing else
-        Quiet(lab.Client, $"ip daddr {Client} drop");
+        lab.Client.Ip($"addr add {Client4}/16 dev e0");   // its kernel says at which MAC address they are, and nothing else
+        lab.Client.Ip($"addr add {Client6}/64 dev e0 nodad preferred_lft 0");
+        Quiet(lab.Client, $"ip daddr {Client4}", $"ip6 daddr {Client6}");
         foreach (RealServerHost server in lab.RealServers)
         {
-            Quiet(server.Netns, "drop");
+            server.Netns.Run("sysctl -qw net.ipv6.conf.e0.accept_redirects=0");
+            Quiet(server.Netns, "");
         }
 
         _client = new RawPort(lab.Client, "e0");
@@ -30,8 +34,39 @@ public abstract class ReferenceBed : IDisposable
 
     public S1Lab Lab { get; }
 
+    /// <summary>Family of the checks that follow.</summary>
+    public bool IsV6 { get; set; }
+
+    public string Vip => IsV6 ? S1Lab.VipV6 : S1Lab.Vip;
+
+    /// <summary>The client that checks are; its kernel's own address is another one.</summary>
+    public string Client => IsV6 ? Client6 : Client4;
+
+    /// <summary>A router's address, on the client's side.</summary>
+    public string Router => IsV6 ? "fd16::1" : S1Lab.ClientAddress;
+
+    /// <summary>A real server's address.</summary>
+    public string Address(string server) => Lab.RealServers.Where(s => s.Name == server).Select(s => IsV6 ? s.AddressV6 : s.Address).Single();
+
+    /// <summary>An address as it stands before a port.</summary>
+    public string Shown(string address) => IsV6 ? $"[{address}]" : address;
+
+    /// <summary>A service as ipvsadm has it.</summary>
+    public string Service(int port) => $"{Shown(Vip)}:{port}";
+
     /// <summary>MAC address of the director's port.</summary>
     public string Mac => S1Lab.DirectorMac;
+
+    /// <summary>What runs on the client and on rs7 for checks with real programs.</summary>
+    public Programs Programs => _programs ??= new Programs(Lab, ReferenceChecks.FileBytes);
+
+    /// <summary>The kernels of the servers do as ever, until disposed of.</summary>
+    public IDisposable Loud()
+    {
+        Netns[] hosts = [.. Lab.RealServers.Select(s => s.Netns)];
+        Array.ForEach(hosts, h => h.Run($"nft delete table {Table}"));
+        return new AtEnd(() => Array.ForEach(hosts, h => Quiet(h, "")));
+    }
 
     public int NewClientPort() => ++_ports;
 
@@ -99,7 +134,7 @@ public abstract class ReferenceBed : IDisposable
         return through ? "silence" : throw new TimeoutException($"{Name} does not even answer an echo request");
     }
 
-    private static bool IsMarker(byte[] packet) => packet[9] == Packet.Icmp && packet[20] == 0 && ((packet[24] << 8) | packet[25]) == Marker;
+    private static bool IsMarker(byte[] packet) => Packet.Kind(packet) == IcmpKind.EchoReply && Packet.EchoIdentifier(packet) == Marker;
 
     protected abstract CommandResult TryIpvsadm(string arguments);
 
@@ -111,25 +146,32 @@ public abstract class ReferenceBed : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private static string Describe(byte[] packet)
+    private string Describe(byte[] packet)
     {
-        string from = Packet.Source(packet) switch { Vip => "VIP", Dip => "DIP", string other => other };
-        return packet[9] switch
+        string source = Packet.Source(packet), from = source == Vip ? "VIP" : source == (IsV6 ? S1Lab.DipV6 : S1Lab.Dip).Split('/')[0] ? "DIP" : source;
+        return Packet.Kind(packet) switch
         {
-            Packet.Tcp when (packet[33] & Packet.Rst) != 0 => $"RST from {from}",
-            Packet.Tcp => $"segment from {from}:{Packet.SourcePort(packet)}",
-            Packet.Icmp when packet[20] == 0 => $"echo reply from {from}",
-            Packet.Icmp when packet[20] == 3 && packet[21] == 4 => $"fragmentation needed, MTU {(packet[26] << 8) | packet[27]}, from {from}",
-            Packet.Icmp when packet[20] == 3 && packet[21] == 3 => $"port unreachable from {from}",
-            Packet.Icmp when packet[20] == 11 => $"time exceeded from {from}",
-            byte other => $"protocol {other} from {from}",
+            IcmpKind.EchoReply => $"echo reply from {from}",
+            IcmpKind.TooBig => $"{(IsV6 ? "packet too big" : "fragmentation needed")}, MTU {Packet.Mtu(packet)}, from {from}",
+            IcmpKind.PortUnreachable => $"port unreachable from {from}",
+            IcmpKind.TimeExceeded => $"time exceeded from {from}",
+            _ when Packet.Protocol(packet) != Packet.Tcp => $"protocol {Packet.Protocol(packet)} from {from}",
+            _ when (Packet.Flags(packet) & Packet.Rst) != 0 => $"RST from {from}",
+            _ => $"segment from {from}:{Packet.SourcePort(packet)}",
         };
     }
 
-    private static void Quiet(Netns netns, string rule)
+    /// <summary>A kernel takes nothing but neighbour discovery of packets that match one of these.</summary>
+    private static void Quiet(Netns netns, params string[] matches)
     {
-        netns.Run("nft add table inet quiet");
-        netns.Run("nft add chain inet quiet in { type filter hook input priority 0 ; }");
-        netns.Run($"nft add rule inet quiet in {rule}");
+        netns.Run($"nft add table {Table}");
+        netns.Run($"nft add chain {Table} in {{ type filter hook input priority 0 ; }}");
+        netns.Run($"nft add rule {Table} in icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} accept");
+        Array.ForEach(matches, m => netns.Run($"nft add rule {Table} in {m} drop"));
+    }
+
+    private sealed class AtEnd(Action action) : IDisposable
+    {
+        public void Dispose() => action();
     }
 }

@@ -8,7 +8,7 @@ public static partial class ReferenceChecks
         int port = Service(bed, method);
         ReferenceFlow flow = new(bed, port);
         string server = flow.Open();
-        bed.Ipvsadm($"-e -t {Vip}:{port} {Real(Address(server), method)} {Flag(method)} -w 0");
+        bed.Ipvsadm($"-e -t {bed.Service(port)} {Real(bed, server, method)} {Flag(method)} -w 0");
         string open = flow.SendAgain(Packet.Ack, server);
         IEnumerable<string> others = Enumerable.Range(0, 4).Select(_ => new ReferenceFlow(bed, port).SendAgain(Packet.Syn, server)).Distinct();
         return $"{open}; {string.Join(" and ", others)}";
@@ -20,7 +20,7 @@ public static partial class ReferenceChecks
         int port = Service(bed, method);
         ReferenceFlow flow = new(bed, port);
         string server = flow.Open();
-        bed.Ipvsadm($"-d -t {Vip}:{port} {Real(Address(server), method)}");
+        bed.Ipvsadm($"-d -t {bed.Service(port)} {Real(bed, server, method)}");
         string seen = $"{flow.SendAgain(Packet.Ack, server)}; {flow.SendAgain(Packet.Ack, server)}";
         bed.Set("expire_nodest_conn", 0);
         return seen;
@@ -31,8 +31,8 @@ public static partial class ReferenceChecks
         int port = Service(bed, method);
         ReferenceFlow flow = new(bed, port);
         string server = flow.Open();
-        bed.Ipvsadm($"-d -t {Vip}:{port} {Real(Address(server), method)}");
-        bed.Ipvsadm($"-a -t {Vip}:{port} {Real(Address(server), method)} {Flag(method)} -w 1");
+        bed.Ipvsadm($"-d -t {bed.Service(port)} {Real(bed, server, method)}");
+        bed.Ipvsadm($"-a -t {bed.Service(port)} {Real(bed, server, method)} {Flag(method)} -w 1");
         return flow.SendAgain(Packet.Ack, server);
     }
 
@@ -40,16 +40,16 @@ public static partial class ReferenceChecks
     {
         int port = bed.NewServicePort();
         bed.Ipvsadm("-C");
-        bed.Ipvsadm($"-A -t {Vip}:{port} -s wlc");
-        bed.Ipvsadm($"-A -u {Vip}:{port} -s wlc");
+        bed.Ipvsadm($"-A -t {bed.Service(port)} -s wlc");
+        bed.Ipvsadm($"-A -u {bed.Service(port)} -s wlc");
         return $"{new ReferenceFlow(bed, port).Send(Packet.Syn)}; {SendUdp(bed, port)}";
     }
 
     private static string AllQuiet(ReferenceBed bed, string method)
     {
         int port = Service(bed, method);
-        bed.Ipvsadm($"-e -t {Vip}:{port} {Real(FirstServer, method)} {Flag(method)} -w 0");
-        bed.Ipvsadm($"-e -t {Vip}:{port} {Real(SecondServer, method)} {Flag(method)} -w 0");
+        bed.Ipvsadm($"-e -t {bed.Service(port)} {Real(bed, "rs7", method)} {Flag(method)} -w 0");
+        bed.Ipvsadm($"-e -t {bed.Service(port)} {Real(bed, "rs8", method)} {Flag(method)} -w 0");
         return new ReferenceFlow(bed, port).Send(Packet.Syn);
     }
 
@@ -81,7 +81,7 @@ public static partial class ReferenceChecks
             flow.Send(Packet.Ack);
         }
 
-        bed.Ipvsadm($"-e -t {Vip}:{port} {Real(Address(server), method)} {Flag(method)} -w 0");
+        bed.Ipvsadm($"-e -t {bed.Service(port)} {Real(bed, server, method)} {Flag(method)} -w 0");
         return flow.SendAgain(Packet.Syn, server);
     }
 
@@ -93,42 +93,42 @@ public static partial class ReferenceChecks
     }
 
     /// <summary>An error about a server's packet to the client, sent to the VIP.</summary>
-    private static string ErrorFromRouter(ReferenceBed bed, string method, byte code)
+    private static string ErrorFromRouter(ReferenceBed bed, string method, IcmpKind kind)
     {
         int port = Service(bed, method);
         ReferenceFlow flow = new(bed, port);
         string server = flow.Open();
-        byte[] about = Packet.TcpSegment(Vip, port, ReferenceBed.Client, flow.ClientPort, Packet.Ack);
-        string seen = bed.Send(Packet.Error("172.16.0.1", Vip, 3, code, 1_400, about), p => p[9] == Packet.Icmp);
+        byte[] about = Packet.TcpSegment(bed.Vip, port, bed.Client, flow.ClientPort, Packet.Ack);
+        string seen = bed.Send(Packet.Error(bed.Router, bed.Vip, kind, 1_400, about), Packet.IsError);
         if (seen != server)
         {
             return seen;
         }
 
         byte[] quoted = Packet.Quoted(bed.Found);
-        string where = Packet.Destination(bed.Found), from = $"{Packet.Source(quoted)}:{Packet.SourcePort(quoted)}";
-        string expected = method == "nat" ? $"{Address(server)}:{ServerPort}" : $"{Vip}:{port}";
-        string told = where == expected.Split(':')[0] && from == expected ? "its server" : $"its server, to {where} about {from}";
+        string where = Packet.Destination(bed.Found), from = $"{bed.Shown(Packet.Source(quoted))}:{Packet.SourcePort(quoted)}";
+        string address = method == "nat" ? bed.Address(server) : bed.Vip;
+        string told = where == address && from == $"{bed.Shown(address)}:{(method == "nat" ? ServerPort : port)}" ? "its server" : $"its server, to {where} about {from}";
         return Packet.HasRightSums(bed.Found) ? told : $"{told}, wrong checksum";
     }
 
     private static string ErrorAboutNothing(ReferenceBed bed, string method)
     {
         int port = Service(bed, method);
-        byte[] about = Packet.TcpSegment(Vip, port, ReferenceBed.Client, bed.NewClientPort(), Packet.Ack);
-        return bed.Send(Packet.Error("172.16.0.1", Vip, 3, 4, 1_400, about), p => p[9] == Packet.Icmp);
+        byte[] about = Packet.TcpSegment(bed.Vip, port, bed.Client, bed.NewClientPort(), Packet.Ack);
+        return bed.Send(Packet.Error(bed.Router, bed.Vip, IcmpKind.TooBig, 1_400, about), Packet.IsError);
     }
 
     private static string Echo(ReferenceBed bed, string method)
     {
         Service(bed, method);
-        return bed.Send(Packet.Echo(ReferenceBed.Client, Vip, bed.NewClientPort()), p => p[9] == Packet.Icmp);
+        return bed.Send(Packet.Echo(bed.Client, bed.Vip, bed.NewClientPort()), p => Packet.Kind(p) is IcmpKind.EchoRequest or IcmpKind.EchoReply);
     }
 
     private static string Ttl(ReferenceBed bed, string method)
     {
         string seen = New(bed, method).Send(Packet.Syn);
-        return bed.Found.Length > 0 ? $"{bed.Found[8]}" : seen;
+        return bed.Found.Length > 0 ? $"{Packet.Ttl(bed.Found)}" : seen;
     }
 
     private static string TtlOne(ReferenceBed bed, string method)
@@ -156,25 +156,24 @@ public static partial class ReferenceChecks
     private static string ErrorFromServer(ReferenceBed bed, string method)
     {
         int port = Service(bed, method, "-u"), client = bed.NewClientPort();
-        byte[] datagram = Packet.UdpDatagram(ReferenceBed.Client, client, Vip, port);
-        string server = bed.Send(datagram, p => p[9] == Packet.Udp && Packet.SourcePort(p) == client);
-        byte[] about = Packet.UdpDatagram(ReferenceBed.Client, client, Address(server), ServerPort);
-        string seen = bed.SendFromServer(server == "rs7" ? 0 : 1, Packet.Error(Address(server), ReferenceBed.Client, 3, 3, 0, about), p => p[9] == Packet.Icmp);
+        byte[] datagram = Packet.UdpDatagram(bed.Client, client, bed.Vip, port);
+        string server = bed.Send(datagram, p => Packet.Protocol(p) == Packet.Udp && Packet.SourcePort(p) == client);
+        byte[] about = Packet.UdpDatagram(bed.Client, client, bed.Address(server), ServerPort);
+        string seen = bed.SendFromServer(server == "rs7" ? 0 : 1, Packet.Error(bed.Address(server), bed.Client, IcmpKind.PortUnreachable, 0, about), Packet.IsError);
         byte[] quoted = bed.Found.Length > 0 ? Packet.Quoted(bed.Found) : [];
-        return quoted.Length > 0 && Packet.Destination(quoted) == Vip && Packet.DestinationPort(quoted) == port && Packet.HasRightSums(bed.Found) ? $"{seen}, about the VIP" : seen;
+        return quoted.Length > 0 && Packet.Destination(quoted) == bed.Vip && Packet.DestinationPort(quoted) == port && Packet.HasRightSums(bed.Found) ? $"{seen}, about the VIP" : seen;
     }
 
     /// <summary>A server behind NAT answers.</summary>
     private static string Reply(ReferenceBed bed, ReferenceFlow flow, string server, byte flags) => bed.SendFromServer(
         server == "rs7" ? 0 : 1,
-        Packet.TcpSegment(Address(server), ServerPort, ReferenceBed.Client, flow.ClientPort, flags),
-        p => p[9] == Packet.Tcp && (Packet.DestinationPort(p) == flow.ClientPort || Packet.SourcePort(p) == flow.ClientPort)
-            || (p[9] == Packet.Icmp && p[20] == 3));
+        Packet.TcpSegment(bed.Address(server), ServerPort, bed.Client, flow.ClientPort, flags),
+        p => Packet.Protocol(p) == Packet.Tcp ? Packet.DestinationPort(p) == flow.ClientPort || Packet.SourcePort(p) == flow.ClientPort : Packet.IsError(p));
 
     private static string SendUdp(ReferenceBed bed, int port)
     {
         int client = bed.NewClientPort();
-        byte[] datagram = Packet.UdpDatagram(ReferenceBed.Client, client, Vip, port);
-        return bed.Send(datagram, p => p[9] == Packet.Icmp ? p[20] == 3 && Packet.SourcePort(Packet.Quoted(p)) == client : Packet.SourcePort(p) == client);
+        byte[] datagram = Packet.UdpDatagram(bed.Client, client, bed.Vip, port);
+        return bed.Send(datagram, p => Packet.SourcePort(Packet.IsError(p) ? Packet.Quoted(p) : p) == client);
     }
 }

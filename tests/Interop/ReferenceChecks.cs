@@ -7,18 +7,17 @@ namespace Forwarder.Interop.Tests;
 /// <summary>What LVS users rely on, one method per behaviour: each does the same to any director and says in a few words what it saw.</summary>
 public static partial class ReferenceChecks
 {
-    private const string Vip = ReferenceBed.Vip, FirstServer = "172.16.58.7", SecondServer = "172.16.58.8";
     private const int ServerPort = 8081;
-    private static readonly string[] s_all = ["dr", "tunnel", "nat"], s_dr = ["dr"], s_router = ["tunnel", "nat"];
+    private static readonly string[] s_all = ["dr", "tunnel", "nat", "dr6", "tunnel6", "nat6"], s_dr = ["dr", "dr6"], s_router = ["tunnel", "nat", "tunnel6", "nat6"], s_nat = ["nat", "nat6"];
 
-    /// <summary>The checks, with the methods for which each is run.</summary>
+    /// <summary>The checks, with the methods for which each is run; a 6 after it is IPv6, and not said to the check.</summary>
     public static IReadOnlyDictionary<string, (string[] Methods, Func<ReferenceBed, string, string> Run)> All { get; } = new Dictionary<string, (string[], Func<ReferenceBed, string, string>)>
     {
         ["30 new flows, wlc, weights 2 and 1"] = (s_all, Distribution),
         ["two idle servers, added rs7, rs8: the first flow"] = (s_dr, (bed, method) => New(bed, method).Send(Packet.Syn)),
         ["`ipvsadm -L -n` with 3 SYNs and 1 open flow"] = (s_all, Listing),
         ["connection states after SYN, ACK, FIN, and after RST"] = (s_dr, States),
-        ["connection states after SYN, the server's SYN+ACK, ACK, FIN, the server's FIN, ACK"] = (["nat"], StatesWithReplies),
+        ["connection states after SYN, the server's SYN+ACK, ACK, FIN, the server's FIN, ACK"] = (s_nat, StatesWithReplies),
         ["`ipvsadm -L -n` with 2 UDP flows"] = (s_dr, UdpListing),
         ["`ipvsadm -L --timeout`"] = (s_dr, (bed, _) => bed.Ipvsadm("-L --timeout").Trim()),
         ["weight 0: an open flow; new flows"] = (s_all, WeightZero),
@@ -35,31 +34,33 @@ public static partial class ReferenceChecks
         ["first segment is RST"] = (s_dr, (bed, method) => New(bed, method).Send(Packet.Rst)),
         ["SYN on the port of a flow after FIN, its server has weight 0"] = (s_all, PortReuse),
         ["SYN on the port of an open flow"] = (s_dr, SynOfOpenFlow),
-        ["fragmentation needed from a router, about a flow"] = (s_all, (bed, method) => ErrorFromRouter(bed, method, 4)),
-        ["port unreachable from the client, about a flow"] = (s_all, (bed, method) => ErrorFromRouter(bed, method, 3)),
+        ["fragmentation needed from a router, about a flow"] = (s_all, (bed, method) => ErrorFromRouter(bed, method, IcmpKind.TooBig)),
+        ["port unreachable from the client, about a flow"] = (s_all, (bed, method) => ErrorFromRouter(bed, method, IcmpKind.PortUnreachable)),
         ["ICMP error to the VIP about no known flow"] = (s_dr, ErrorAboutNothing),
         ["echo request to the VIP"] = (s_dr, Echo),
         ["TTL 64 at the server"] = (s_all, Ttl),
         ["TTL 1"] = (s_all, TtlOne),
         ["1,500 bytes with DF, link of 1,500"] = (s_router, (bed, method) => TooLong(bed, method)),
-        ["reply of an open flow; of an unknown flow"] = (["nat"], Replies),
-        ["port unreachable from the server"] = (["nat"], ErrorFromServer),
+        ["reply of an open flow; of an unknown flow"] = (s_nat, Replies),
+        ["port unreachable from the server"] = (s_nat, ErrorFromServer),
+        [$"curl gets {FileBytes / 1_000_000} MB and puts them back"] = (s_all, Curl),
+        ["iperf3, TCP and UDP, both ways"] = (s_all, Iperf3),
+        ["dig by UDP and by TCP"] = (s_all, Dig),
+        ["ping of the VIP"] = (s_all, Ping),
     };
 
     private static string Flag(string method) => method switch { "dr" => "-g", "tunnel" => "-i", _ => "-m" };
 
-    private static string Real(string server, string method) => $"-r {server}{(method == "nat" ? $":{ServerPort}" : "")}";
-
-    private static string Address(string name) => name == "rs7" ? FirstServer : SecondServer;
+    private static string Real(ReferenceBed bed, string server, string method) => $"-r {(method == "nat" ? $"{bed.Shown(bed.Address(server))}:{ServerPort}" : bed.Address(server))}";
 
     /// <summary>A service with both servers, weights 2 and 1; all others are removed. Returns its port.</summary>
     private static int Service(ReferenceBed bed, string method, string protocol = "-t")
     {
         int port = bed.NewServicePort();
         bed.Ipvsadm("-C");
-        bed.Ipvsadm($"-A {protocol} {Vip}:{port} -s wlc");
-        bed.Ipvsadm($"-a {protocol} {Vip}:{port} {Real(FirstServer, method)} {Flag(method)} -w 2");
-        bed.Ipvsadm($"-a {protocol} {Vip}:{port} {Real(SecondServer, method)} {Flag(method)} -w 1");
+        bed.Ipvsadm($"-A {protocol} {bed.Service(port)} -s wlc");
+        bed.Ipvsadm($"-a {protocol} {bed.Service(port)} {Real(bed, "rs7", method)} {Flag(method)} -w 2");
+        bed.Ipvsadm($"-a {protocol} {bed.Service(port)} {Real(bed, "rs8", method)} {Flag(method)} -w 1");
         return port;
     }
 
@@ -74,16 +75,16 @@ public static partial class ReferenceChecks
     private static string UpperThreshold(ReferenceBed bed, string method)
     {
         int port = Service(bed, method);
-        bed.Ipvsadm($"-e -t {Vip}:{port} {Real(FirstServer, method)} {Flag(method)} -w 2 -x 2");
+        bed.Ipvsadm($"-e -t {bed.Service(port)} {Real(bed, "rs7", method)} {Flag(method)} -w 2 -x 2");
         return Shares(bed, port, 8);
     }
 
     private static string AllOverloaded(ReferenceBed bed, string method)
     {
         int port = Service(bed, method);
-        foreach (string server in (string[])[FirstServer, SecondServer])
+        foreach (string server in (string[])["rs7", "rs8"])
         {
-            bed.Ipvsadm($"-e -t {Vip}:{port} {Real(server, method)} {Flag(method)} -w 1 -x 2");
+            bed.Ipvsadm($"-e -t {bed.Service(port)} {Real(bed, server, method)} {Flag(method)} -w 1 -x 2");
         }
 
         Shares(bed, port, 4);
@@ -121,7 +122,7 @@ public static partial class ReferenceChecks
 
     private static string State(ReferenceBed bed, ReferenceFlow flow)
     {
-        string? line = bed.Ipvsadm("-L -n -c").Split('\n').SingleOrDefault(l => l.Contains($"{ReferenceBed.Client}:{flow.ClientPort} ", StringComparison.Ordinal));
+        string? line = bed.Ipvsadm("-L -n -c").Split('\n').SingleOrDefault(l => l.Contains($"{bed.Shown(bed.Client)}:{flow.ClientPort} ", StringComparison.Ordinal));
         return line == null ? "none" : Blanks().Split(line.Trim())[2];
     }
 

@@ -10,10 +10,10 @@ public sealed class ReferenceFlow(ReferenceBed bed, int servicePort)
 
     /// <summary>Sends a segment; what becomes of it.</summary>
     public string Send(byte flags, byte ttl = 64, int payloadBytes = 0) =>
-        Last = bed.Send(Packet.TcpSegment(ReferenceBed.Client, ClientPort, ReferenceBed.Vip, servicePort, flags, ttl, payloadBytes), Belongs);
+        Last = bed.Send(Packet.TcpSegment(bed.Client, ClientPort, bed.Vip, servicePort, flags, ttl, payloadBytes), Belongs);
 
     /// <summary>Sends a segment with 1,500 bytes.</summary>
-    public string SendFull() => Send(Packet.Ack, payloadBytes: 1_460);
+    public string SendFull() => Send(Packet.Ack, payloadBytes: bed.IsV6 ? 1_440 : 1_460);
 
     /// <summary>SYN and ACK; returns the server's name.</summary>
     public string Open()
@@ -26,10 +26,7 @@ public sealed class ReferenceFlow(ReferenceBed bed, int servicePort)
     /// <summary>Sends a segment: "its server", "another server", or what else becomes of it.</summary>
     public string SendAgain(byte flags, string server) => Send(flags) is string now && now == server ? "its server" : Last.StartsWith("rs", StringComparison.Ordinal) ? "another server" : Last;
 
-    private bool Belongs(byte[] packet) => packet[9] switch
-    {
-        Packet.Tcp => Packet.SourcePort(packet) == ClientPort || Packet.DestinationPort(packet) == ClientPort,
-        Packet.Icmp when packet[20] is 3 or 11 => Packet.SourcePort(Packet.Quoted(packet)) == ClientPort,
-        _ => false,
-    };
+    private bool Belongs(byte[] packet) => Packet.Protocol(packet) == Packet.Tcp
+        ? Packet.SourcePort(packet) == ClientPort || Packet.DestinationPort(packet) == ClientPort
+        : Packet.IsError(packet) && Packet.SourcePort(Packet.Quoted(packet)) == ClientPort;
 }
