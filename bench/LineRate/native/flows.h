@@ -52,6 +52,9 @@ static inline struct flow6_entry *flow6_find(const struct flow6_table *t, uint32
     return entry != NULL ? entry : flow6_find_in(flow6_second(t, hash), high, low, rest);
 }
 
+/* A port's place among those of its worker. */
+static inline uint32_t port_index(const struct local_ports *p, uint32_t port) { return (uint32_t)(port * p->inverse >> 32); }
+
 /* Values: bits 0-11 last hop, 4-31 deadline in ms (a multiple of 256), 32-51 server slot, 52-59 incarnation, 60-63 state. */
 static inline uint32_t value_last_hop(uint64_t v) { return (uint32_t)v & (LAST_HOPS - 1); }
 static inline uint32_t value_server(uint64_t v) { return (uint32_t)(v >> 32) & 0xFFFFF; }

@@ -55,7 +55,8 @@ int known_reply4(struct engine *e, struct burst *b, int i, const uint8_t *ip, co
     b->key[i] = flow_key(load32(ip + 16), load16(l4 + 2), 0);
     b->next_hop[i] = at;
     uint32_t service = e->servers[e->server_keys[at].service].service;
-    rte_prefetch0(flow_first(&e->flows, flow_hash(e->services[service].hash_salt, b->key[i])));
+    b->hash[i] = flow_hash(e->services[service].hash_salt, b->key[i]);
+    rte_prefetch0(flow_first(&e->flows, b->hash[i]));
     return 1;
 }
 
@@ -77,7 +78,8 @@ int known_reply6(struct engine *e, struct burst *b, int i, const uint8_t *ip, co
     b->key[i] = flow6_rest(load16(l4 + 2), 0);
     b->next_hop[i] = at;
     uint32_t service = e->servers[e->server_keys6[at].service].service;
-    struct flow6_entry *bucket = flow6_first(&e->flows6, flow6_hash(e->services[service].hash_salt, load64(ip + 24), load64(ip + 32), load16(l4 + 2)));
+    b->hash[i] = flow6_hash(e->services[service].hash_salt, load64(ip + 24), load64(ip + 32), load16(l4 + 2));
+    struct flow6_entry *bucket = flow6_first(&e->flows6, b->hash[i]);
     rte_prefetch0(bucket);
     rte_prefetch0(bucket + 2);
     return 1;
@@ -96,7 +98,7 @@ static uint64_t *find_source(struct engine *e, struct burst *b, int i)
     uint8_t protocol = (uint8_t)(b->key[i] >> 32);
     int v4 = (b->path[i] & PATH_VERSION) == 4;
     const uint8_t *ip = (const uint8_t *)b->frame[i] + b->l3_offset[i], *l4 = ip + (v4 ? (ip[0] & 0xF) * 4 : b->l4_offset[i]);
-    if (port % e->ports.workers != e->worker_index) {
+    if (port - port_index(&e->ports, port) * e->ports.workers != e->worker_index) {
         return NULL;
     }
     uint64_t *value = ports_flow(e, slot, protocol, port);
@@ -129,11 +131,12 @@ static uint64_t *find_flow6(struct engine *e, struct burst *b, int i, uint32_t s
     return entry != NULL && is_live(e, entry->value, server) ? &entry->value : NULL;
 }
 
-/* A server of several services is tried in each. */
-static uint64_t *find4(struct engine *e, struct burst *b, int i)
+/* A server of several services is tried in each of the others. */
+static __rte_noinline uint64_t *find_next4(struct engine *e, struct burst *b, int i)
 {
     uint32_t at = b->next_hop[i], mask = (1u << e->server_keys_log2) - 1;
-    for (uint64_t key = e->server_keys[at].value; e->server_keys[at].value != 0; at = (at + 1) & mask) {
+    uint64_t key = e->server_keys[at].value;
+    for (at = (at + 1) & mask; e->server_keys[at].value != 0; at = (at + 1) & mask) {
         const struct service_key *found = &e->server_keys[at];
         uint64_t *value = found->value != key ? NULL : find_flow4(e, b, i, e->servers[found->service].service, found->service);
         if (value != NULL) {
@@ -143,11 +146,11 @@ static uint64_t *find4(struct engine *e, struct burst *b, int i)
     return NULL;
 }
 
-static uint64_t *find6(struct engine *e, struct burst *b, int i)
+static __rte_noinline uint64_t *find_next6(struct engine *e, struct burst *b, int i)
 {
     uint32_t at = b->next_hop[i], mask = (1u << e->server_keys6_log2) - 1;
     struct service_key6 key = e->server_keys6[at];
-    for (; e->server_keys6[at].rest != 0; at = (at + 1) & mask) {
+    for (at = (at + 1) & mask; e->server_keys6[at].rest != 0; at = (at + 1) & mask) {
         const struct service_key6 *found = &e->server_keys6[at];
         uint64_t *value = !is_key6(found, key.high, key.low, key.rest) ? NULL : find_flow6(e, b, i, e->servers[found->service].service, found->service);
         if (value != NULL) {
@@ -155,6 +158,22 @@ static uint64_t *find6(struct engine *e, struct burst *b, int i)
         }
     }
     return NULL;
+}
+
+/* The first service's, whose hash is ready. */
+static inline uint64_t *find4(struct engine *e, struct burst *b, int i)
+{
+    uint32_t server = e->server_keys[b->next_hop[i]].service;
+    uint64_t *value = flow_find(&e->flows, b->hash[i], b->key[i] | (uint64_t)e->servers[server].service << 48);
+    return value != NULL && is_live(e, *value, server) ? value : find_next4(e, b, i);
+}
+
+static inline uint64_t *find6(struct engine *e, struct burst *b, int i)
+{
+    const uint8_t *client = (const uint8_t *)b->frame[i] + b->l3_offset[i] + 24;
+    uint32_t server = e->server_keys6[b->next_hop[i]].service;
+    struct flow6_entry *entry = flow6_find(&e->flows6, b->hash[i], load64(client), load64(client + 8), b->key[i] | (uint64_t)e->servers[server].service << 48);
+    return entry != NULL && is_live(e, entry->value, server) ? &entry->value : find_next6(e, b, i);
 }
 
 /* A reply keeps the flow alive, and moves its state. */

@@ -51,7 +51,7 @@ uint32_t ports_take(struct engine *e, uint64_t *flow, int ip_version, const stru
         uint16_t port = p->free[space * p->ports_per_space + p->first[space]];
         p->first[space] = p->first[space] + 1 == p->ports_per_space ? 0 : p->first[space] + 1;
         p->count[space]--;
-        p->flows[space * p->ports_per_space + port / p->workers] = place_of(e, flow, ip_version) + 1;
+        p->flows[space * p->ports_per_space + port_index(p, port)] = place_of(e, flow, ip_version) + 1;
         uint32_t word = port | slot << 16 | (e->sources[slot].incarnation & 31u) << 27;
         *word_of(e, flow, ip_version) = word;
         e->source_counters[slot].ports_in_use++;
@@ -74,7 +74,7 @@ void ports_leave(struct engine *e, uint64_t *flow, int ip_version)
     }
     uint32_t place = place_of(e, flow, ip_version) + 1, port = *word & 0xFFFF, slot = word_slot(*word);
     for (uint32_t space = (slot - 1) * PROTOCOLS; space < slot * PROTOCOLS; space++) {
-        uint32_t *owner = p->flows + space * p->ports_per_space + port / p->workers;
+        uint32_t *owner = p->flows + space * p->ports_per_space + port_index(p, port);
         if (*owner == place) {
             *owner = 0;
             p->free[space * p->ports_per_space + (p->first[space] + p->count[space]++) % p->ports_per_space] = (uint16_t)port;
@@ -90,7 +90,7 @@ uint64_t *ports_flow(struct engine *e, uint32_t slot, uint8_t protocol, uint32_t
 {
     struct local_ports *p = &e->ports;
     uint32_t space = space_of(slot, protocol);
-    uint32_t place = space < p->spaces ? p->flows[space * p->ports_per_space + port / p->workers] : 0;
+    uint32_t place = space < p->spaces ? p->flows[space * p->ports_per_space + port_index(p, port)] : 0;
     if (place == 0) {
         return NULL;
     }

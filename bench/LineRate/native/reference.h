@@ -86,6 +86,7 @@ struct local_ports {
     uint16_t *free;            /* by space: a ring of free ports */
     uint32_t *first, *count;   /* by space */
     uint32_t spaces, ports_per_space, workers, in_use;
+    uint64_t inverse; /* 2^32 / workers, rounded up: divides a port without dividing */
     uint64_t seed;
 };
 

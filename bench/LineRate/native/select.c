@@ -303,6 +303,30 @@ static void missed6(struct engine *e, struct burst *b, int i)
     e->counters->flows6 = e->flows6.count;
 }
 
+/* IPv6: those whose flow is in its first bucket. */
+static __rte_noinline int first_buckets6(struct engine *e, struct burst *b, int count)
+{
+    int missed = 0;
+    uint32_t hits = 0;
+    for (int n = 0; n < count; n++) {
+        int i = b->missed[n];
+        if (b->path[i] == PATH_IPV6) {
+            const uint8_t *client = (const uint8_t *)b->frame[i] + b->l3_offset[i] + 8;
+            struct flow6_entry *entry = flow6_find_in(flow6_first(&e->flows6, b->hash[i]), load64(client), load64(client + 8), b->key[i]);
+            if (entry != NULL && try_use(e, b, i, &entry->value)) {
+                hits++;
+                continue;
+            }
+            struct flow6_entry *second = flow6_second(&e->flows6, b->hash[i]);
+            rte_prefetch0(second);
+            rte_prefetch0(second + WAYS / 2);
+        }
+        b->missed[missed++] = (uint8_t)i;
+    }
+    e->counters->flow_hits += hits;
+    return missed;
+}
+
 static __rte_noinline void missed_all(struct engine *e, struct burst *b, int missed)
 {
     for (int n = 0; n < missed; n++) {
@@ -344,6 +368,6 @@ __rte_noinline void stage_select(struct engine *e, struct burst *b)
     }
     e->counters->flow_hits += hits;
     if (missed != 0) {
-        missed_all(e, b, missed);
+        missed_all(e, b, first_buckets6(e, b, missed));
     }
 }

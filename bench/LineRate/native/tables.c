@@ -95,7 +95,7 @@ static void make_flows(struct engine *e, uint64_t flows)
 static void make_ports(struct engine *e, uint32_t sources)
 {
     struct local_ports *p = &e->ports;
-    *p = (struct local_ports){ .spaces = sources * 2, .ports_per_space = 65536 + 1, .workers = 1, .seed = 1 };
+    *p = (struct local_ports){ .spaces = sources * 2, .ports_per_space = 65536 + 1, .workers = 1, .inverse = 1ULL << 32, .seed = 1 };
     p->words4 = zeroed(e->flows.bucket_count * 4ULL * WAYS);
     p->words6 = zeroed(e->flows6.bucket_count * 4ULL * WAYS);
     p->flows = zeroed(4ULL * p->spaces * p->ports_per_space);

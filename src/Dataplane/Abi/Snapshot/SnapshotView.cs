@@ -100,42 +100,34 @@ public unsafe struct SnapshotView
     /// <summary>Generation of the snapshot.</summary>
     public readonly ulong Generation => Header == null ? 0 : Header->Generation;
 
-    /// <summary>Finds what a local IPv4 address is (network byte order as it lies in memory).</summary>
-    public readonly bool TryFindLocal4(uint address, out LocalAddress4Entry entry)
+    /// <summary>What a local IPv4 address is (network byte order as it lies in memory), or null.</summary>
+    public readonly LocalAddress4Entry* FindLocal4(uint address)
     {
         uint mask = (1u << LocalAddresses4Log2) - 1;
-        for (uint i = Hashes.Slot(address, LocalAddresses4Log2); ; i = (i + 1) & mask)
+        for (uint i = Hashes.Slot(address, LocalAddresses4Log2); LocalAddresses4[i].Kind != LocalAddressKind.None; i = (i + 1) & mask)
         {
-            entry = LocalAddresses4[i];
-            if (entry.Kind == LocalAddressKind.None)
+            if (LocalAddresses4[i].Address == address)
             {
-                return false;
-            }
-
-            if (entry.Address == address)
-            {
-                return true;
+                return LocalAddresses4 + i;
             }
         }
+
+        return null;
     }
 
-    /// <summary>Finds what a local IPv6 address is (halves as they lie in memory).</summary>
-    public readonly bool TryFindLocal6(ulong high, ulong low, out LocalAddress6Entry entry)
+    /// <summary>What a local IPv6 address is (halves as they lie in memory), or null.</summary>
+    public readonly LocalAddress6Entry* FindLocal6(ulong high, ulong low)
     {
         uint mask = (1u << LocalAddresses6Log2) - 1;
-        for (uint i = Hashes.Slot(Hashes.Fold(high, low, 0), LocalAddresses6Log2); ; i = (i + 1) & mask)
+        for (uint i = Hashes.Slot(Hashes.Fold(high, low, 0), LocalAddresses6Log2); LocalAddresses6[i].Kind != LocalAddressKind.None; i = (i + 1) & mask)
         {
-            entry = LocalAddresses6[i];
-            if (entry.Kind == LocalAddressKind.None)
+            if (LocalAddresses6[i].High == high && LocalAddresses6[i].Low == low)
             {
-                return false;
-            }
-
-            if (entry.High == high && entry.Low == low)
-            {
-                return true;
+                return LocalAddresses6 + i;
             }
         }
+
+        return null;
     }
 
     /// <summary>Whether a packet, whose IP header is sound, is for a VIP or a source address; then its VRRP group (0 = none), and whether it takes no packets of its own.</summary>
@@ -143,13 +135,15 @@ public unsafe struct SnapshotView
     {
         if ((ip[0] >> 4) == 4)
         {
-            bool found4 = TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local4) && local4.IsVirtual;
-            (group, acceptsNone) = found4 ? (local4.VrrpGroup, local4.AcceptsNone != 0) : (0u, false);
+            LocalAddress4Entry* local4 = FindLocal4(*(uint*)(ip + 16));
+            bool found4 = local4 != null && local4->IsVirtual;
+            (group, acceptsNone) = found4 ? (local4->VrrpGroup, local4->AcceptsNone != 0) : (0u, false);
             return found4;
         }
 
-        bool found6 = TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out LocalAddress6Entry local6) && local6.IsVirtual;
-        (group, acceptsNone) = found6 ? (local6.VrrpGroup, local6.AcceptsNone != 0) : (0u, false);
+        LocalAddress6Entry* local6 = FindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32));
+        bool found6 = local6 != null && local6->IsVirtual;
+        (group, acceptsNone) = found6 ? (local6->VrrpGroup, local6->AcceptsNone != 0) : (0u, false);
         return found6;
     }
 

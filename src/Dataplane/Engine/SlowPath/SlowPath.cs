@@ -182,7 +182,8 @@ public sealed unsafe class SlowPath
     private void Ipv4(in SlowPacket p)
     {
         byte* ip = p.Frame + p.L3;
-        if (!_view.TryFindLocal4(*(uint*)(ip + 16), out LocalAddress4Entry local) || !local.IsVirtual)
+        LocalAddress4Entry* local = _view.FindLocal4(*(uint*)(ip + 16));
+        if (local == null || !local->IsVirtual)
         {
             _host.ToHost(p.Packet, p.Frame, p.Length, p.Port);
             return;
@@ -194,13 +195,13 @@ public sealed unsafe class SlowPath
             return;
         }
 
-        if (!Owns(local.VrrpGroup))
+        if (!Owns(local->VrrpGroup))
         {
             _host.Drop(p.Packet, DropReason.VipNotOwned);
             return;
         }
 
-        if (local.AcceptsNone != 0)
+        if (local->AcceptsNone != 0)
         {
             _host.Drop(p.Packet, DropReason.VipAcceptsNone);
             return;
@@ -219,9 +220,9 @@ public sealed unsafe class SlowPath
         }
         else
         {
-            EchoReply.Make4(p, icmp, icmpBytes, MacOf(local.VrrpGroup, p));
+            EchoReply.Make4(p, icmp, icmpBytes, MacOf(local->VrrpGroup, p));
             Counters->EchoAnswered++;
-            _host.Send(p.Packet, p.Frame, p.Length, p.Port, local.VrrpGroup);
+            _host.Send(p.Packet, p.Frame, p.Length, p.Port, local->VrrpGroup);
         }
     }
 
@@ -231,7 +232,8 @@ public sealed unsafe class SlowPath
         int payloadBytes = BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + 4));
         byte* icmp = ip + Wire.Ipv6Bytes;
         bool isIcmp = ip[6] == Wire.Icmpv6 && payloadBytes >= EchoReply.HeaderBytes && p.L3 + Wire.Ipv6Bytes + payloadBytes <= p.Length;
-        bool isVip = _view.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out LocalAddress6Entry local) && local.IsVirtual;
+        LocalAddress6Entry* local = _view.FindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32));
+        bool isVip = local != null && local->IsVirtual;
         if (isIcmp && icmp[0] is NeighbourMessages.Solicitation or NeighbourMessages.Advertisement)
         {
             NeighbourDiscovery(p, icmp, payloadBytes);
@@ -249,11 +251,11 @@ public sealed unsafe class SlowPath
         {
             _host.Drop(p.Packet, DropReason.NotOurMac);
         }
-        else if (!Owns(local.VrrpGroup))
+        else if (!Owns(local->VrrpGroup))
         {
             _host.Drop(p.Packet, DropReason.VipNotOwned);
         }
-        else if (local.AcceptsNone != 0)
+        else if (local->AcceptsNone != 0)
         {
             _host.Drop(p.Packet, DropReason.VipAcceptsNone);
         }
@@ -267,9 +269,9 @@ public sealed unsafe class SlowPath
         }
         else
         {
-            EchoReply.Make6(p, icmp, payloadBytes, MacOf(local.VrrpGroup, p));
+            EchoReply.Make6(p, icmp, payloadBytes, MacOf(local->VrrpGroup, p));
             Counters->EchoAnswered++;
-            _host.Send(p.Packet, p.Frame, p.Length, p.Port, local.VrrpGroup);
+            _host.Send(p.Packet, p.Frame, p.Length, p.Port, local->VrrpGroup);
         }
     }
 
@@ -343,15 +345,17 @@ public sealed unsafe class SlowPath
 
     private bool IsLocal4(uint address, int interfaceId, out uint vrrpGroup)
     {
-        bool found = _view.TryFindLocal4(address, out LocalAddress4Entry local) && (local.Interface == LocalAddress4Entry.AnyInterface || local.Interface == interfaceId);
-        vrrpGroup = found ? local.VrrpGroup : 0u;
+        LocalAddress4Entry* local = _view.FindLocal4(address);
+        bool found = local != null && (local->Interface == LocalAddress4Entry.AnyInterface || local->Interface == interfaceId);
+        vrrpGroup = found ? local->VrrpGroup : 0u;
         return found;
     }
 
     private bool IsLocal6(ulong high, ulong low, int interfaceId, int port, out uint vrrpGroup)
     {
-        bool found = _view.TryFindLocal6(high, low, out LocalAddress6Entry local) && (local.Interface == LocalAddress4Entry.AnyInterface || local.Interface == interfaceId);
-        vrrpGroup = found ? local.VrrpGroup : 0u;
+        LocalAddress6Entry* local = _view.FindLocal6(high, low);
+        bool found = local != null && (local->Interface == LocalAddress4Entry.AnyInterface || local->Interface == interfaceId);
+        vrrpGroup = found ? local->VrrpGroup : 0u;
         return found || (high == NeighbourMessages.LinkLocalHigh && low == NeighbourMessages.LinkLocalLow(_portMacs[port]));
     }
 

@@ -118,8 +118,11 @@ public static unsafe class Classify
         }
     }
 
-    private static bool IsVip4(EngineState* state, uint address) =>
-        state->View.TryFindLocal4(address, out LocalAddress4Entry local) && local.Kind == LocalAddressKind.Vip;
+    private static bool IsVip4(EngineState* state, uint address)
+    {
+        LocalAddress4Entry* local = state->View.FindLocal4(address);
+        return local != null && local->Kind == LocalAddressKind.Vip;
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Ipv4(EngineState* state, Burst* burst, int i, byte* ip, uint room)
@@ -345,8 +348,29 @@ public static unsafe class Classify
         }
 
         byte protocol = ip[6];
-        byte* l4 = ip + Wire.Ipv6Bytes, fragment = null;
-        if (protocol != Wire.Tcp && protocol != Wire.Udp && !SkipExtensions(ref l4, ref payloadBytes, ref protocol, out fragment))
+        if (protocol != Wire.Tcp && protocol != Wire.Udp)
+        {
+            Ipv6WithExtensions(state, burst, i, ip, payloadBytes);
+            return;
+        }
+
+        byte* l4 = ip + Wire.Ipv6Bytes;
+        if (!IsL4Sound(l4, payloadBytes, protocol))
+        {
+            burst->Drop(i, DropReason.L4HeaderBad);
+            return;
+        }
+
+        Ports6(state, burst, i, ip, l4, protocol);
+    }
+
+    /// <summary>What begins with neither TCP nor UDP: extension headers, fragments, SCTP, ICMPv6, transports without ports.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Ipv6WithExtensions(EngineState* state, Burst* burst, int i, byte* ip, uint payloadBytes)
+    {
+        byte protocol = ip[6];
+        byte* l4 = ip + Wire.Ipv6Bytes;
+        if (!SkipExtensions(ref l4, ref payloadBytes, ref protocol, out byte* fragment))
         {
             // RFC 7112 section 5: the whole chain must be in the first fragment.
             burst->Drop(i, fragment == null ? DropReason.Ipv6ExtensionBad : DropReason.FragmentTiny);
@@ -404,9 +428,7 @@ public static unsafe class Classify
 
         ushort clientPort = *(ushort*)l4;
         uint hash = FlowTable6.Hash(entry->HashSalt, *(ulong*)(ip + 8), *(ulong*)(ip + 16), clientPort);
-        FlowTable6.Entry* bucket = state->Flows6.First(hash);
-        Sse.Prefetch0(bucket);
-        Sse.Prefetch0(bucket + 2);
+        FlowTable6.Prefetch(state->Flows6.First(hash));
         burst->TcpFlags[i] = protocol == Wire.Tcp ? l4[13] : (byte)0;
         burst->Path[i] = PacketPath.Ipv6;
         burst->L4Offset[i] = (ushort)(l4 - ip);
@@ -423,8 +445,11 @@ public static unsafe class Classify
         }
     }
 
-    private static bool IsVip6(EngineState* state, ulong high, ulong low) =>
-        state->View.TryFindLocal6(high, low, out LocalAddress6Entry local) && local.IsVirtual;
+    private static bool IsVip6(EngineState* state, ulong high, ulong low)
+    {
+        LocalAddress6Entry* local = state->View.FindLocal6(high, low);
+        return local != null && local->IsVirtual;
+    }
 
     /// <summary>
     /// Walks the extension headers (RFC 8200 section 4), of a later fragment those that are before its payload. False if they
@@ -476,6 +501,7 @@ public static unsafe class Classify
 
     private static bool IsExtension(byte protocol) => protocol is Wire.HopByHop or Wire.Routing or Wire.Fragment or Wire.DestinationOptions;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static uint FindService6(EngineState* state, ulong high, ulong low, ulong rest)
     {
         ServiceKey6Entry* keys = state->View.ServiceKeys6;

@@ -34,7 +34,8 @@ internal static unsafe class ClassifyKnown
         burst->Key[i] = FlowTable4.Key(*(uint*)(ip + 16), *(ushort*)(l4 + 2), 0);
         burst->NextHop[i] = at;
         uint service = state->View.Servers[state->View.ServerKeys4[at].Server].Service;
-        Sse.Prefetch0(state->Flows4.First(FlowTable4.Hash(state->View.Services[service].HashSalt, burst->Key[i])));
+        burst->Hash[i] = FlowTable4.Hash(state->View.Services[service].HashSalt, burst->Key[i]);
+        Sse.Prefetch0(state->Flows4.First(burst->Hash[i]));
         return true;
     }
 
@@ -57,9 +58,8 @@ internal static unsafe class ClassifyKnown
         burst->Key[i] = FlowTable6.Rest(*(ushort*)(l4 + 2), 0);
         burst->NextHop[i] = at;
         uint service = state->View.Servers[state->View.ServerKeys6[at].Server].Service;
-        FlowTable6.Entry* bucket = state->Flows6.First(FlowTable6.Hash(state->View.Services[service].HashSalt, *(ulong*)(ip + 24), *(ulong*)(ip + 32), *(ushort*)(l4 + 2)));
-        Sse.Prefetch0(bucket);
-        Sse.Prefetch0(bucket + 2);
+        burst->Hash[i] = FlowTable6.Hash(state->View.Services[service].HashSalt, *(ulong*)(ip + 24), *(ulong*)(ip + 32), *(ushort*)(l4 + 2));
+        FlowTable6.Prefetch(state->Flows6.First(burst->Hash[i]));
         return true;
     }
 
@@ -166,24 +166,26 @@ internal static unsafe class ClassifyKnown
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool ToSource4(EngineState* state, Burst* burst, int i, uint address, ushort port, int path, byte protocol, byte tcpFlags)
     {
-        if (state->View.SourceCount <= 1 || !state->View.TryFindLocal4(address, out LocalAddress4Entry local) || local.Kind != LocalAddressKind.Source)
+        LocalAddress4Entry* local = state->View.SourceCount <= 1 ? null : state->View.FindLocal4(address);
+        if (local == null || local->Kind != LocalAddressKind.Source)
         {
             return false;
         }
 
-        SetSource(burst, i, PacketPath.Ipv4 | path, local.Source, port, protocol, tcpFlags);
+        SetSource(burst, i, PacketPath.Ipv4 | path, local->Source, port, protocol, tcpFlags);
         return true;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool ToSource6(EngineState* state, Burst* burst, int i, byte* address, ushort port, int path, byte protocol, byte tcpFlags)
     {
-        if (state->View.SourceCount <= 1 || !state->View.TryFindLocal6(*(ulong*)address, *(ulong*)(address + 8), out LocalAddress6Entry local) || local.Kind != LocalAddressKind.Source)
+        LocalAddress6Entry* local = state->View.SourceCount <= 1 ? null : state->View.FindLocal6(*(ulong*)address, *(ulong*)(address + 8));
+        if (local == null || local->Kind != LocalAddressKind.Source)
         {
             return false;
         }
 
-        SetSource(burst, i, PacketPath.Ipv6 | path, local.Source, port, protocol, tcpFlags);
+        SetSource(burst, i, PacketPath.Ipv6 | path, local->Source, port, protocol, tcpFlags);
         return true;
     }
 

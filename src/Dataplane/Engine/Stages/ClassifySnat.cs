@@ -91,9 +91,9 @@ internal static unsafe class ClassifySnat
     {
         if ((ip[0] >> 4) == 4)
         {
-            return ip[16] is not (0 or 127 or >= 224) && !(ip[16] == 169 && ip[17] == 254) && !state->View.TryFindLocal4(*(uint*)(ip + 16), out _);
+            return ip[16] is not (0 or 127 or >= 224) && !(ip[16] == 169 && ip[17] == 254) && state->View.FindLocal4(*(uint*)(ip + 16)) == null;
         }
 
-        return *(ulong*)(ip + 24) != 0 && ip[24] != 0xFF && !(ip[24] == 0xFE && (ip[25] & 0xC0) == 0x80) && !state->View.TryFindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32), out _);
+        return *(ulong*)(ip + 24) != 0 && ip[24] != 0xFF && !(ip[24] == 0xFE && (ip[25] & 0xC0) == 0x80) && state->View.FindLocal6(*(ulong*)(ip + 24), *(ulong*)(ip + 32)) == null;
     }
 }

@@ -5,7 +5,8 @@ namespace Forwarder.Engine;
 
 /// <summary>
 /// Rewrites packets whose server is not reached by direct routing. Here the director is a router: it takes one from the
-/// TTL, as IPVS does. What is refused stays as it came, for the ICMP error that quotes it.
+/// TTL, as IPVS does. What is refused stays as it came, for the ICMP error that quotes it. Each method has a loop of its own, so that
+/// its code is short and a burst of one method is one call; what is rare in it has a call for each packet.
 /// </summary>
 internal static unsafe class RewriteOther
 {
@@ -13,23 +14,52 @@ internal static unsafe class RewriteOther
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Run(EngineState* state, Burst* burst, int count)
     {
-        for (int n = 0; n < count; n++)
+        for (int n = 0; n < count;)
+        {
+            switch (state->View.Servers[burst->Server[burst->Missed[n]]].Method)
+            {
+                case ForwardingMethod.Nat:
+                    n = AllNat(state, burst, n, count);
+                    break;
+                case ForwardingMethod.FullNat:
+                    n = AllFullNat(state, burst, n, count);
+                    break;
+                case ForwardingMethod.Tunnel:
+                    n = AllTunnel(state, burst, n, count);
+                    break;
+                default:
+                    int i = burst->Missed[n++];
+                    Snat.Rewrite(state, burst, i, state->View.Servers + burst->Server[i], Trim(burst, i));
+                    break;
+            }
+        }
+    }
+
+    /// <summary>From the n-th packet on all of one method; returns the place of the first of another one.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int AllNat(EngineState* state, Burst* burst, int n, int count) => All(state, burst, n, count, ForwardingMethod.Nat);
+
+    /// <inheritdoc cref="AllNat"/>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int AllFullNat(EngineState* state, Burst* burst, int n, int count) => All(state, burst, n, count, ForwardingMethod.FullNat);
+
+    /// <inheritdoc cref="AllNat"/>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int AllTunnel(EngineState* state, Burst* burst, int n, int count)
+    {
+        for (; n < count; n++)
         {
             int i = burst->Missed[n];
             ServerEntry* server = state->View.Servers + burst->Server[i];
-            if (server->Method is ForwardingMethod.Nat or ForwardingMethod.FullNat)
+            if (server->Method != ForwardingMethod.Tunnel)
             {
-                Translate(state, burst, i, server, Trim(burst, i));
+                break;
             }
-            else if (server->Method == ForwardingMethod.Tunnel)
-            {
-                Encapsulate(state, burst, i, server, Trim(burst, i));
-            }
-            else
-            {
-                Snat.Rewrite(state, burst, i, server, Trim(burst, i));
-            }
+
+            Encapsulate(state, burst, i, server, Trim(burst, i));
         }
+
+        return n;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -43,18 +73,108 @@ internal static unsafe class RewriteOther
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Translate(EngineState* state, Burst* burst, int i, ServerEntry* server, uint ipBytes)
+    private static int All(EngineState* state, Burst* burst, int n, int count, ForwardingMethod method)
+    {
+        for (; n < count; n++)
+        {
+            int i = burst->Missed[n];
+            ServerEntry* server = state->View.Servers + burst->Server[i];
+            if (server->Method != method)
+            {
+                break;
+            }
+
+            ServiceEntry* service = state->View.Services + server->Service;
+            TargetEntry* target = state->View.Targets + server->Target;
+            byte path = burst->Path[i];
+            bool toClient = (path & PacketPath.Reply) != 0;
+            if ((path & PacketPath.Error) != 0 || service->Protocol == Wire.Sctp || (method == ForwardingMethod.FullNat && IsRareFullNat(state, service, target)))
+            {
+                Rare(state, burst, i, server);
+                continue;
+            }
+
+            ulong* flow = (ulong*)burst->Flow[i];
+            if (!HasWay(state, burst, i, flow, toClient, error: false))
+            {
+                continue;
+            }
+
+            ulong hop = state->LastHop[FlowValue.LastHop(*flow)];
+            uint ipBytes = Trim(burst, i);
+            if (!IsPassable(burst, i, ipBytes, toClient ? state->PortMtuBytes[LastHops.Port(hop)] : server->MtuBytes))
+            {
+                continue;
+            }
+
+            if (toClient)
+            {
+                if (method == ForwardingMethod.Nat)
+                {
+                    Nat.ToClient(burst, i, target, service);
+                }
+                else
+                {
+                    FullNat.ToClient(burst, i, target, service, flow);
+                }
+
+                SendBack(state, burst, i, hop, ipBytes);
+                continue;
+            }
+
+            if (method == ForwardingMethod.Nat)
+            {
+                Nat.ToServer(burst, i, target, service);
+            }
+            else
+            {
+                uint word = LocalPort(state, burst, i, flow, target, service, mayTake: true);
+                if (word == 0)
+                {
+                    continue;
+                }
+
+                FullNat.ToServer(state, burst, i, target, service, word);
+            }
+
+            Send(state, burst, i, server, ipBytes);
+        }
+
+        return n;
+    }
+
+    /// <summary>Whether servers are told clients' addresses, or the other family is spoken.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsRareFullNat(EngineState* state, ServiceEntry* service, TargetEntry* target) =>
+        (state->Ports.ToldFlows | (uint)service->ClientAddress) != 0 || target->IpVersion != service->IpVersion;
+
+    /// <summary>Whether a packet of NAT has a flow and, as its direction needs, the client's last hop. If not, it is dropped.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool HasWay(EngineState* state, Burst* burst, int i, ulong* flow, bool toClient, bool error)
+    {
+        if (flow == null || (!toClient && !error && !KnowsLastHop(state, burst, i, flow)) || (toClient && FlowValue.LastHop(*flow) == 0))
+        {
+            burst->Drop(i, flow == null ? DropReason.FlowTableFull : DropReason.LastHopsFull);
+            return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>ICMP errors, SCTP, NAT64, servers that are told clients' addresses.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Rare(EngineState* state, Burst* burst, int i, ServerEntry* server)
     {
         byte path = burst->Path[i];
         bool toClient = (path & PacketPath.Reply) != 0, error = (path & PacketPath.Error) != 0;
         ulong* flow = (ulong*)burst->Flow[i];
-        if (flow == null || (!toClient && !error && !KnowsLastHop(state, burst, i, flow)) || (toClient && FlowValue.LastHop(*flow) == 0))
+        if (!HasWay(state, burst, i, flow, toClient, error))
         {
-            burst->Drop(i, flow == null ? DropReason.FlowTableFull : DropReason.LastHopsFull);
             return;
         }
 
         ulong hop = state->LastHop[FlowValue.LastHop(*flow)];
+        uint ipBytes = Trim(burst, i);
         if (!IsPassable(burst, i, ipBytes, toClient ? ClientMtu(state, burst, i, server, hop) : server->MtuBytes))
         {
             return;
@@ -87,7 +207,6 @@ internal static unsafe class RewriteOther
         return !Nat64.Is(state, server) ? mtuBytes : mtuBytes - Nat64.GrowthBytes((byte*)burst->Frame[i] + burst->L3Offset[i]);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool ByMethod(EngineState* state, Burst* burst, int i, ServerEntry* server, bool toClient, bool error, uint ipBytes)
     {
         TargetEntry* target = state->View.Targets + server->Target;
@@ -120,7 +239,6 @@ internal static unsafe class RewriteOther
         return true;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool ByNat(Burst* burst, int i, TargetEntry* target, ServiceEntry* service, bool toClient, bool error, uint ipBytes)
     {
         if (error)
@@ -140,7 +258,6 @@ internal static unsafe class RewriteOther
         return true;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool ByFullNat(EngineState* state, Burst* burst, int i, ServerEntry* server, TargetEntry* target, ServiceEntry* service, bool toClient, bool error, uint ipBytes)
     {
         ulong* flow = (ulong*)burst->Flow[i];
@@ -156,16 +273,9 @@ internal static unsafe class RewriteOther
             return true;
         }
 
-        int version = service->IpVersion;
-        uint word = LocalPorts.Find(state, flow, version);
-        if (word == 0 && !error && !toClient)
-        {
-            word = LocalPorts.Take(state, flow, version, service, service->Protocol, RssSpread.Words(target->AddressHigh, target->AddressLow) ^ RssSpread.Ports(target->Port, 0), burst->Hash[i]);
-        }
-
+        uint word = LocalPort(state, burst, i, flow, target, service, mayTake: !error && !toClient);
         if (word == 0)
         {
-            burst->Drop(i, DropReason.NoLocalPort);
             return false;
         }
 
@@ -192,6 +302,27 @@ internal static unsafe class RewriteOther
 
         FullNat.ToServer(state, burst, i, target, service, word);
         return true;
+    }
+
+    /// <summary>A flow's word in <see cref="LocalPorts"/>, given now if it has none. 0 if there is none to give: the packet is dropped.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint LocalPort(EngineState* state, Burst* burst, int i, ulong* flow, TargetEntry* target, ServiceEntry* service, bool mayTake)
+    {
+        uint word = LocalPorts.Find(state, flow, service->IpVersion);
+        return word != 0 ? word : NewLocalPort(state, burst, i, flow, target, service, mayTake);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static uint NewLocalPort(EngineState* state, Burst* burst, int i, ulong* flow, TargetEntry* target, ServiceEntry* service, bool mayTake)
+    {
+        uint server = RssSpread.Words(target->AddressHigh, target->AddressLow) ^ RssSpread.Ports(target->Port, 0);
+        uint word = mayTake ? LocalPorts.Take(state, flow, service->IpVersion, service, service->Protocol, server, burst->Hash[i]) : 0;
+        if (word == 0)
+        {
+            burst->Drop(i, DropReason.NoLocalPort);
+        }
+
+        return word;
     }
 
     /// <summary>What the client's address changes in a packet, if anything. False if it has been dropped or refused.</summary>

@@ -7,8 +7,8 @@ namespace Forwarder.Engine;
 
 /// <summary>
 /// Second stage: finds the packet's flow, or gives a new flow a real server. After it a packet is dropped or carries its
-/// server. Packets whose flow is in its first bucket are done in one pass; the others are few and come after it, when
-/// their second bucket has arrived.
+/// server. Packets whose flow is in its first bucket are done in one pass for each IP version; the others are few and come after
+/// it, when their second bucket has arrived.
 /// </summary>
 public static unsafe class Select
 {
@@ -50,8 +50,38 @@ public static unsafe class Select
         state->Block->Counters.FlowHits += hits;
         if (missed != 0)
         {
+            missed = FirstBuckets6(state, burst, missed);
             Missed(state, burst, missed);
         }
+    }
+
+    /// <summary>The pass over IPv6 packets, which are few or all: those whose flow is not in its first bucket, and all others, stay in the list.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int FirstBuckets6(EngineState* state, Burst* burst, int count)
+    {
+        int missed = 0;
+        uint hits = 0;
+        for (int n = 0; n < count; n++)
+        {
+            int i = burst->Missed[n];
+            if (burst->Path[i] == PacketPath.Ipv6)
+            {
+                byte* client = (byte*)burst->Frame[i] + burst->L3Offset[i] + 8;
+                FlowTable6.Entry* entry = FlowTable6.FindIn(state->Flows6.First(burst->Hash[i]), *(ulong*)client, *(ulong*)(client + 8), burst->Key[i]);
+                if (entry != null && TryUse(state, burst, i, &entry->Value))
+                {
+                    hits++;
+                    continue;
+                }
+
+                FlowTable6.Prefetch(state->Flows6.Second(burst->Hash[i]));
+            }
+
+            burst->Missed[missed++] = (byte)i;
+        }
+
+        state->Block->Counters.FlowHits += hits;
+        return missed;
     }
 
     /// <summary>Goes on with a flow from the table: its server if that is still there, its next state, its deadline. False if the flow must be scheduled anew.</summary>
@@ -97,19 +127,21 @@ public static unsafe class Select
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Missed(EngineState* state, Burst* burst, int missed)
     {
-        for (int n = 0; n < missed; n++)
+        for (int n = 0; n < missed;)
         {
             int i = burst->Missed[n];
             switch (burst->Path[i])
             {
                 case PacketPath.Ipv4:
                     Missed4(state, burst, i);
+                    n++;
                     break;
                 case PacketPath.Ipv6:
                     Missed6(state, burst, i);
+                    n++;
                     break;
                 default:
-                    SelectKnown.Run(state, burst, i);
+                    n = SelectKnown.Run(state, burst, n, missed);
                     break;
             }
         }

@@ -9,29 +9,43 @@ namespace Forwarder.Engine;
 /// </summary>
 internal static unsafe class SelectKnown
 {
-    /// <summary>Selects for one packet. No flow is opened: what has none goes on as if it had not been marked.</summary>
-    public static void Run(EngineState* state, Burst* burst, int i)
+    /// <summary>From the n-th packet of <see cref="Burst.Missed"/> on all that are marked; returns the place of the first that is not. No flow is opened: what has none goes on as if it had not been marked.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static int Run(EngineState* state, Burst* burst, int n, int count)
     {
-        byte path = burst->Path[i];
-        if ((path & PacketPath.Snat) != 0)
+        for (; n < count; n++)
         {
-            if (!SelectSnat.TryRun(state, burst, i, isHome: false))
+            int i = burst->Missed[n];
+            byte path = burst->Path[i];
+            if (path is PacketPath.Ipv4 or PacketPath.Ipv6)
+            {
+                break;
+            }
+
+            if ((path & PacketPath.Snat) == 0)
+            {
+                Marked(state, burst, i, path);
+            }
+            else if (!SelectSnat.TryRun(state, burst, i, isHome: false))
             {
                 Unknown(state, burst, i);
             }
-
-            return;
         }
 
+        return n;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Marked(EngineState* state, Burst* burst, int i, byte path)
+    {
         bool isSnat = false;
-        ulong* value = (path & PacketPath.Source) != 0 ? FindSource(state, burst, i, ref isSnat) : PacketPath.Version(path) == 4 ? Find4(state, burst, i) : Find6(state, burst, i);
+        ulong* value = (path & PacketPath.Source) != 0 ? FindSource(state, burst, i, ref isSnat)
+            : path == (PacketPath.Ipv4 | PacketPath.Reply) ? FindReply4(state, burst, i)
+            : path == (PacketPath.Ipv6 | PacketPath.Reply) ? FindReply6(state, burst, i)
+            : FindQuoted(state, burst, i, path);
         if (value == null)
         {
-            if (state->UsesHandOver == 0 || !HomeWorker.TryHandOver(state, burst, i, Home(state, burst, i)))
-            {
-                Unknown(state, burst, i);
-            }
-
+            Elsewhere(state, burst, i);
             return;
         }
 
@@ -55,6 +69,16 @@ internal static unsafe class SelectKnown
 
         burst->Server[i] = server;
         burst->Flow[i] = (ulong)value;
+    }
+
+    /// <summary>Its flow is another worker's, or nobody's.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Elsewhere(EngineState* state, Burst* burst, int i)
+    {
+        if (state->UsesHandOver == 0 || !HomeWorker.TryHandOver(state, burst, i, Home(state, burst, i)))
+        {
+            Unknown(state, burst, i);
+        }
     }
 
     /// <summary>The flow that has a local port, if the packet is from its server or quotes one to it.</summary>
@@ -100,18 +124,54 @@ internal static unsafe class SelectKnown
         return same && !SnatFlows.Holds(state, value) ? value : null; // a rule's flow, whose slot was given away until its incarnation came again
     }
 
+    /// <summary>The flow of a packet from a server behind NAT. <see cref="ClassifyKnown"/> has its hash ready for the first service that the server is of.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong* Find4(EngineState* state, Burst* burst, int i)
+    private static ulong* FindReply4(EngineState* state, Burst* burst, int i)
     {
+        uint at = burst->NextHop[i], server = state->View.ServerKeys4[at].Server;
         ulong client = burst->Key[i];
-        if ((burst->Path[i] & PacketPath.Reply) == 0)
+        ulong* value = state->Flows4.Find(burst->Hash[i], client | ((ulong)state->View.Servers[server].Service << 48));
+        return value != null && IsLive(state, *value, server) ? value : FindNext4(state, burst, i, client, at);
+    }
+
+    /// <inheritdoc cref="FindReply4"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong* FindReply6(EngineState* state, Burst* burst, int i)
+    {
+        uint at = burst->NextHop[i], server = state->View.ServerKeys6[at].Server;
+        byte* client = (byte*)burst->Frame[i] + burst->L3Offset[i] + 24;
+        FlowTable6.Entry* entry = state->Flows6.Find(burst->Hash[i], *(ulong*)client, *(ulong*)(client + 8), burst->Key[i] | ((ulong)state->View.Servers[server].Service << 48));
+        return entry != null && IsLive(state, entry->Value, server) ? &entry->Value : FindNext6(state, burst, i, client, at);
+    }
+
+    /// <summary>The flow of a packet that an ICMP error quotes.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static ulong* FindQuoted(EngineState* state, Burst* burst, int i, byte path)
+    {
+        bool toClient = (path & PacketPath.Reply) != 0;
+        uint at = burst->NextHop[i];
+        if (PacketPath.Version(path) == 4)
         {
-            return FindFlow4(state, burst, i, client, burst->Service[i], 0);
+            ulong client4 = burst->Key[i];
+            uint server4 = toClient ? state->View.ServerKeys4[at].Server : 0;
+            ulong* value4 = FindFlow4(state, burst, i, client4, toClient ? state->View.Servers[server4].Service : burst->Service[i], server4);
+            return value4 != null || !toClient ? value4 : FindNext4(state, burst, i, client4, at);
         }
 
+        byte* client6 = Client6(burst, i);
+        uint server6 = toClient ? state->View.ServerKeys6[at].Server : 0;
+        ulong* value6 = FindFlow6(state, burst, i, client6, toClient ? state->View.Servers[server6].Service : burst->Service[i], server6);
+        return value6 != null || !toClient ? value6 : FindNext6(state, burst, i, client6, at);
+    }
+
+    /// <summary>The same server stands in the table for each of its services.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static ulong* FindNext4(EngineState* state, Burst* burst, int i, ulong client, uint at)
+    {
         ServerKey4Entry* keys = state->View.ServerKeys4;
-        uint at = burst->NextHop[i], mask = (1u << state->View.ServerKeys4Log2) - 1;
-        for (ulong key = keys[at].Value; keys[at].Value != 0; at = (at + 1) & mask)
+        uint mask = (1u << state->View.ServerKeys4Log2) - 1;
+        ulong key = keys[at].Value;
+        for (at = (at + 1) & mask; keys[at].Value != 0; at = (at + 1) & mask)
         {
             ulong* value = keys[at].Value != key ? null : FindFlow4(state, burst, i, client, state->View.Servers[keys[at].Server].Service, keys[at].Server);
             if (value != null)
@@ -123,19 +183,14 @@ internal static unsafe class SelectKnown
         return null;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong* Find6(EngineState* state, Burst* burst, int i)
+    /// <inheritdoc cref="FindNext4"/>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static ulong* FindNext6(EngineState* state, Burst* burst, int i, byte* client, uint at)
     {
-        byte* client = Client6(burst, i);
-        if ((burst->Path[i] & PacketPath.Reply) == 0)
-        {
-            return FindFlow6(state, burst, i, client, burst->Service[i], 0);
-        }
-
         ServerKey6Entry* keys = state->View.ServerKeys6;
-        uint at = burst->NextHop[i], mask = (1u << state->View.ServerKeys6Log2) - 1;
+        uint mask = (1u << state->View.ServerKeys6Log2) - 1;
         ServerKey6Entry key = keys[at];
-        for (; keys[at].Rest != 0; at = (at + 1) & mask)
+        for (at = (at + 1) & mask; keys[at].Rest != 0; at = (at + 1) & mask)
         {
             bool same = keys[at].Rest == key.Rest && keys[at].Low == key.Low && keys[at].High == key.High;
             ulong* value = !same ? null : FindFlow6(state, burst, i, client, state->View.Servers[keys[at].Server].Service, keys[at].Server);

@@ -78,8 +78,8 @@ public unsafe struct FlowTable6
     public Entry* Insert(uint hash, ulong high, ulong low, ulong rest, uint nowMs, out ulong displaced)
     {
         displaced = 0;
-        Entry* entry = FindIn(First(hash), 0, 0, 0, emptyOnly: true);
-        entry = entry != null ? entry : FindIn(Second(hash), 0, 0, 0, emptyOnly: true);
+        Entry* entry = FindEmpty(First(hash));
+        entry = entry != null ? entry : FindEmpty(Second(hash));
         if (entry == null)
         {
             entry = FindExpired(First(hash), nowMs);
@@ -108,12 +108,34 @@ public unsafe struct FlowTable6
         Count--;
     }
 
+    /// <summary>Asks for both cache lines of a bucket.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Entry* FindIn(Entry* bucket, ulong high, ulong low, ulong rest, bool emptyOnly = false)
+    public static void Prefetch(Entry* bucket)
+    {
+        Sse.Prefetch0(bucket);
+        Sse.Prefetch0(bucket + (Ways / 2));
+    }
+
+    /// <summary>A flow's entry in this bucket, or null.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Entry* FindIn(Entry* bucket, ulong high, ulong low, ulong rest)
     {
         for (int way = 0; way < Ways; way++)
         {
-            if (bucket[way].Rest == rest && (emptyOnly || (bucket[way].Low == low && bucket[way].High == high)))
+            if (bucket[way].Rest == rest && bucket[way].Low == low && bucket[way].High == high)
+            {
+                return bucket + way;
+            }
+        }
+
+        return null;
+    }
+
+    private static Entry* FindEmpty(Entry* bucket)
+    {
+        for (int way = 0; way < Ways; way++)
+        {
+            if (bucket[way].Rest == 0)
             {
                 return bucket + way;
             }

@@ -28,7 +28,7 @@ public unsafe struct LocalPorts
     private uint* _words4, _words6; // by place in the flow tables
     private AddressTold* _told4, _told6; // as well; looked at only when there are such flows
     private uint _spaces, _portsPerSpace, _workers, _inUse, _classes, _portsPerClass;
-    private ulong _seed;
+    private ulong _seed, _inverse;
 
     /// <summary>Flows whose server is told the client's address with state.</summary>
     public uint ToldFlows;
@@ -47,7 +47,7 @@ public unsafe struct LocalPorts
         LocalPorts ports = new()
         {
             _spaces = (uint)sources * Protocols, _portsPerSpace = (uint)PortsPerSpace(workers), _workers = (uint)workers,
-            _classes = (uint)Classes(rssClasses), _portsPerClass = (uint)PortsPerClass(workers, rssClasses), _seed = seed,
+            _classes = (uint)Classes(rssClasses), _portsPerClass = (uint)PortsPerClass(workers, rssClasses), _seed = seed, _inverse = ((1UL << 32) + (uint)workers - 1) / (uint)workers,
         };
         ports._destinations = (SnatAddress*)memory;
         ports._told4 = (AddressTold*)(ports._destinations + ((ulong)ports._spaces * ports._portsPerSpace));
@@ -88,7 +88,11 @@ public unsafe struct LocalPorts
     public static ushort Port(uint word) => (ushort)word;
 
     /// <summary>The worker that a port belongs to.</summary>
-    public readonly uint WorkerOf(uint port) => port % _workers;
+    public readonly uint WorkerOf(uint port) => port - (Index(port) * _workers);
+
+    /// <summary>A port's place among those of its worker: port / workers, without dividing (exact below 2^16).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly uint Index(uint port) => (uint)((port * _inverse) >> 32);
 
     /// <summary>The word of a flow that is as good as its source address is, or 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -120,7 +124,7 @@ public unsafe struct LocalPorts
             }
 
             uint port = ports.TakeFree(space, ports._classes == 1 ? 0 : ports.ClassFor(state, space, state->View.Sources + slot, otherWords, hash));
-            ports._flows[(space * ports._portsPerSpace) + (port / ports._workers)] = ports.PlaceOf(state, flow, ipVersion) + 1;
+            ports._flows[(space * ports._portsPerSpace) + ports.Index(port)] = ports.PlaceOf(state, flow, ipVersion) + 1;
             uint word = port | (slot << SlotShift) | ((state->View.Sources[slot].Incarnation & IncarnationMask) << IncarnationShift);
             *ports.WordOf(state, flow, ipVersion) = word;
             state->Sources[slot].PortsInUse++;
@@ -150,7 +154,7 @@ public unsafe struct LocalPorts
         uint place = ports.PlaceOf(state, flow, ipVersion) + 1, port = Port(*word), slot = Slot(*word);
         for (uint space = (slot - 1) * Protocols; space < slot * Protocols; space++)
         {
-            uint* owner = ports._flows + (space * ports._portsPerSpace) + (port / ports._workers);
+            uint* owner = ports._flows + (space * ports._portsPerSpace) + ports.Index(port);
             if (*owner == place)
             {
                 *owner = 0;
@@ -179,7 +183,7 @@ public unsafe struct LocalPorts
 
     /// <summary>Where the SNAT flow of IPv6 goes that has a word.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly SnatAddress* DestinationOf(uint word, byte protocol) => _destinations + (Space(Slot(word), protocol) * _portsPerSpace) + (Port(word) / _workers);
+    public readonly SnatAddress* DestinationOf(uint word, byte protocol) => _destinations + (Space(Slot(word), protocol) * _portsPerSpace) + Index(Port(word));
 
     /// <summary>What a flow's server has been told.</summary>
     public static AddressTold* ToldOf(EngineState* state, ulong* flow, int ipVersion) =>
@@ -191,7 +195,7 @@ public unsafe struct LocalPorts
     {
         ref LocalPorts ports = ref state->Ports;
         uint space = Space(slot, protocol);
-        uint place = space < ports._spaces ? ports._flows[(space * ports._portsPerSpace) + (port / ports._workers)] : 0;
+        uint place = space < ports._spaces ? ports._flows[(space * ports._portsPerSpace) + ports.Index(port)] : 0;
         if (place == 0)
         {
             return null;
