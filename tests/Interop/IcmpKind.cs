@@ -9,6 +9,9 @@ public enum IcmpKind
     EchoReply,
     PortUnreachable,
 
+    /// <summary>IPv6: unknown next header.</summary>
+    ProtocolUnreachable,
+
     /// <summary>IPv4: fragmentation needed.</summary>
     TooBig,
     TimeExceeded,

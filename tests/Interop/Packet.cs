@@ -1,24 +1,25 @@
 using System.Buffers.Binary;
 using System.Net;
+using System.Numerics;
 
 namespace Forwarder.Interop.Tests;
 
 /// <summary>IPv4 and IPv6 packets with right checksums, and what can be read from them. The addresses say the family.</summary>
 public static class Packet
 {
-    public const byte Tcp = 6, Udp = 17, Fin = 1, Syn = 2, Rst = 4, Ack = 16;
+    public const byte Tcp = 6, Udp = 17, Sctp = 132, Fin = 1, Syn = 2, Rst = 4, Ack = 16;
     private const byte IpIp = 4, Ipv6InIp = 41, Icmp4 = 1, Icmp6 = 58;
-    private const int EthernetBytes = 14, Ip4Bytes = 20, Ip6Bytes = 40, IcmpBytes = 8, ReadableBytes = 8;
+    private const int EthernetBytes = 14, Ip4Bytes = 20, Ip6Bytes = 40, IcmpBytes = 8, ReadableBytes = 8, SctpHeaderBytes = 12;
 
     // Type and code of what both families have.
     private static readonly Dictionary<IcmpKind, (byte Type, byte Code)> s_icmp4 = new()
     {
-        [IcmpKind.EchoRequest] = (8, 0), [IcmpKind.EchoReply] = (0, 0), [IcmpKind.PortUnreachable] = (3, 3), [IcmpKind.TooBig] = (3, 4), [IcmpKind.TimeExceeded] = (11, 0),
+        [IcmpKind.EchoRequest] = (8, 0), [IcmpKind.EchoReply] = (0, 0), [IcmpKind.PortUnreachable] = (3, 3), [IcmpKind.ProtocolUnreachable] = (3, 2), [IcmpKind.TooBig] = (3, 4), [IcmpKind.TimeExceeded] = (11, 0),
     };
 
     private static readonly Dictionary<IcmpKind, (byte Type, byte Code)> s_icmp6 = new()
     {
-        [IcmpKind.EchoRequest] = (128, 0), [IcmpKind.EchoReply] = (129, 0), [IcmpKind.PortUnreachable] = (1, 4), [IcmpKind.TooBig] = (2, 0), [IcmpKind.TimeExceeded] = (3, 0),
+        [IcmpKind.EchoRequest] = (128, 0), [IcmpKind.EchoReply] = (129, 0), [IcmpKind.PortUnreachable] = (1, 4), [IcmpKind.ProtocolUnreachable] = (4, 1), [IcmpKind.TooBig] = (2, 0), [IcmpKind.TimeExceeded] = (3, 0),
     };
 
     /// <summary>A frame from one MAC address to another.</summary>
@@ -41,6 +42,21 @@ public static class Packet
         datagram[5] = 12;
         return Ip(source, destination, Udp, datagram, 64, checksumAt: 6);
     }
+
+    /// <summary>An SCTP packet with one chunk (RFC 9260 section 3.3), whose value says nothing but zeros.</summary>
+    public static byte[] SctpPacket(string source, int sourcePort, string destination, int destinationPort, SctpChunk chunk)
+    {
+        int valueBytes = chunk switch { SctpChunk.Init => 16, SctpChunk.InitAck or SctpChunk.Data => 20, SctpChunk.Shutdown or SctpChunk.CookieEcho => 4, _ => 0 };
+        byte[] packet = new byte[SctpHeaderBytes + 4 + valueBytes];
+        Ports(packet, sourcePort, destinationPort);
+        packet[7] = (byte)(chunk == SctpChunk.Init ? 0 : 1);
+        (packet[SctpHeaderBytes], packet[SctpHeaderBytes + 3]) = ((byte)chunk, (byte)(4 + valueBytes));
+        BinaryPrimitives.WriteUInt32LittleEndian(packet.AsSpan(8), ~packet.Aggregate(uint.MaxValue, BitOperations.Crc32C));
+        return Ip(source, destination, Sctp, packet, 64);
+    }
+
+    /// <summary>The first chunk of an SCTP packet.</summary>
+    public static SctpChunk Chunk(byte[] packet) => (SctpChunk)packet[IpBytes(packet) + SctpHeaderBytes];
 
     /// <summary>An ICMP error about a packet; quotes 28 bytes of an IPv4 packet, all of an IPv6 packet.</summary>
     public static byte[] Error(string source, string destination, IcmpKind kind, int mtu, byte[] about) =>
@@ -90,7 +106,7 @@ public static class Packet
     }
 
     /// <summary>It is an ICMP error that has a packet in it.</summary>
-    public static bool IsError(byte[] packet) => Kind(packet) is IcmpKind.PortUnreachable or IcmpKind.TooBig or IcmpKind.TimeExceeded;
+    public static bool IsError(byte[] packet) => Kind(packet) is IcmpKind.PortUnreachable or IcmpKind.ProtocolUnreachable or IcmpKind.TooBig or IcmpKind.TimeExceeded;
 
     /// <summary>Identifier of an echo request or reply.</summary>
     public static int EchoIdentifier(byte[] packet) => BinaryPrimitives.ReadUInt16BigEndian(packet.AsSpan(IpBytes(packet) + 4));

@@ -155,6 +155,8 @@ public abstract class ReferenceBed : IDisposable
             IcmpKind.TooBig => $"{(IsV6 ? "packet too big" : "fragmentation needed")}, MTU {Packet.Mtu(packet)}, from {from}",
             IcmpKind.PortUnreachable => $"port unreachable from {from}",
             IcmpKind.TimeExceeded => $"time exceeded from {from}",
+            IcmpKind.ProtocolUnreachable => $"protocol unreachable from {from}",
+            _ when Packet.Protocol(packet) == Packet.Sctp => $"{Packet.Chunk(packet).ToString().ToUpperInvariant()} from {from}:{Packet.SourcePort(packet)}",
             _ when Packet.Protocol(packet) != Packet.Tcp => $"protocol {Packet.Protocol(packet)} from {from}",
             _ when (Packet.Flags(packet) & Packet.Rst) != 0 => $"RST from {from}",
             _ => $"segment from {from}:{Packet.SourcePort(packet)}",

@@ -8,7 +8,7 @@ namespace Forwarder.Interop.Tests;
 public static partial class ReferenceChecks
 {
     private const int ServerPort = 8081;
-    private static readonly string[] s_all = ["dr", "tunnel", "nat", "dr6", "tunnel6", "nat6"], s_dr = ["dr", "dr6"], s_router = ["tunnel", "nat", "tunnel6", "nat6"], s_nat = ["nat", "nat6"];
+    private static readonly string[] s_all = ["dr", "tunnel", "nat", "dr6", "tunnel6", "nat6"], s_dr = ["dr", "dr6"], s_router = ["tunnel", "nat", "tunnel6", "nat6"], s_nat = ["nat", "nat6"], s_drAndNat = ["dr", "nat", "dr6", "nat6"];
 
     /// <summary>The checks, with the methods for which each is run; a 6 after it is IPv6, and not said to the check.</summary>
     public static IReadOnlyDictionary<string, (string[] Methods, Func<ReferenceBed, string, string> Run)> All { get; } = new Dictionary<string, (string[], Func<ReferenceBed, string, string>)>
@@ -43,6 +43,15 @@ public static partial class ReferenceChecks
         ["1,500 bytes with DF, link of 1,500"] = (s_router, (bed, method) => TooLong(bed, method)),
         ["reply of an open flow; of an unknown flow"] = (s_nat, Replies),
         ["port unreachable from the server"] = (s_nat, ErrorFromServer),
+        ["SCTP: 30 associations, wlc, weights 2 and 1"] = (s_drAndNat, SctpDistribution),
+        ["SCTP: `ipvsadm -L -n` with one INIT and one open association"] = (s_drAndNat, SctpListing),
+        ["SCTP: states and time-outs after INIT, INIT, COOKIE ECHO, DATA, SHUTDOWN, SHUTDOWN COMPLETE"] = (s_dr, SctpStates),
+        ["SCTP: the same after INIT, INIT ACK, COOKIE ECHO, COOKIE ACK, SHUTDOWN, SHUTDOWN ACK, SHUTDOWN COMPLETE"] = (s_nat, SctpStatesWithReplies),
+        ["SCTP: the same after INIT, the server's ABORT"] = (s_nat, SctpRejected),
+        ["SCTP: INIT alone, after its time-out"] = (["dr"], SctpExpiry),
+        ["SCTP: no server: INIT"] = (s_dr, SctpNoServer),
+        ["SCTP: first chunk is DATA, `sloppy_sctp=0`"] = (s_dr, (bed, method) => SctpNotInit(bed, method, 0)),
+        ["SCTP: first chunk is DATA, `sloppy_sctp=1`"] = (s_dr, (bed, method) => SctpNotInit(bed, method, 1)),
         [$"curl gets {FileBytes / 1_000_000} MB and puts them back"] = (s_all, Curl),
         ["iperf3, TCP and UDP, both ways"] = (s_all, Iperf3),
         ["dig by UDP and by TCP"] = (s_all, Dig),
@@ -91,8 +100,9 @@ public static partial class ReferenceChecks
         return new ReferenceFlow(bed, port).Send(Packet.Syn);
     }
 
-    private static string Shares(ReferenceBed bed, int port, int flows) =>
-        string.Join(", ", Enumerable.Range(0, flows).Select(_ => new ReferenceFlow(bed, port).Send(Packet.Syn)).GroupBy(s => s).OrderBy(g => g.Key).Select(g => $"{g.Key} {g.Count()}"));
+    private static string Shares(ReferenceBed bed, int port, int flows) => Shares(Enumerable.Range(0, flows).Select(_ => new ReferenceFlow(bed, port).Send(Packet.Syn)));
+
+    private static string Shares(IEnumerable<string> servers) => string.Join(", ", servers.GroupBy(s => s).OrderBy(g => g.Key).Select(g => $"{g.Key} {g.Count()}"));
 
     private static string Listing(ReferenceBed bed, string method)
     {
@@ -120,11 +130,11 @@ public static partial class ReferenceChecks
         return string.Join("; ", lines.Select(l => string.Join(' ', l).Replace(port.ToString(CultureInfo.InvariantCulture), "PORT", StringComparison.Ordinal)));
     }
 
-    private static string State(ReferenceBed bed, ReferenceFlow flow)
-    {
-        string? line = bed.Ipvsadm("-L -n -c").Split('\n').SingleOrDefault(l => l.Contains($"{bed.Shown(bed.Client)}:{flow.ClientPort} ", StringComparison.Ordinal));
-        return line == null ? "none" : Blanks().Split(line.Trim())[2];
-    }
+    private static string State(ReferenceBed bed, ReferenceFlow flow) => Entry(bed, flow.ClientPort) is { Length: > 0 } entry ? entry[2] : "none";
+
+    /// <summary>The columns of the entry of a flow from this port, none if there is none.</summary>
+    private static string[] Entry(ReferenceBed bed, int clientPort) =>
+        bed.Ipvsadm("-L -n -c").Split('\n').SingleOrDefault(l => l.Contains($"{bed.Shown(bed.Client)}:{clientPort} ", StringComparison.Ordinal)) is string line ? Blanks().Split(line.Trim()) : [];
 
     private static string States(ReferenceBed bed, string method)
     {

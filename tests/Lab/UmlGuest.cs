@@ -130,7 +130,7 @@ public sealed class UmlGuest : IDisposable
         #!/bin/bash
         export PATH=/usr/sbin:/usr/bin:/sbin:/bin
         mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t tmpfs run /run
-        stty -F /dev/console -echo -onlcr
+        stty -F /dev/console -echo -onlcr; echo 1 >/proc/sys/kernel/printk   # the console is for answers
         for module in {{string.Join(' ', modules)}}; do modprobe -d {{Folder}}/modules $module || exit 1; done
         ip link set lo up; ip link set {{Port}} address {{mac}} up
         echo {{Ready}}
