@@ -8,7 +8,7 @@ namespace Forwarder.EndToEnd.Tests;
 public sealed class PathMtuTests : IDisposable
 {
     private const string Back = "back", Rip = "10.1.0.7", Rip6 = "fd17::7", Source = "10.1.0.200", Source6 = "fd17::200";
-    private const int Port = 8080, ServerMtuBytes = 1_400, TransferBytes = 3_000_000, Mss4 = 1_460, Mss6 = 1_440;
+    private const int Port = 8080, ServerMtuBytes = 1_400, TransferBytes = 100_000_000, AddressTransferBytes = 3_000_000, Mss4 = 1_460, Mss6 = 1_440;
     private readonly S1Lab _lab = new();
     private readonly Netns _server;
 
@@ -92,7 +92,7 @@ public sealed class PathMtuTests : IDisposable
                 Assert.True(result.ExitCode == 0, $"{line}: {result.Errors}");
             }
 
-            string wrong = how != "toa" ? ProxiedServer.Exchange(_lab.Client, vip, Port, TransferBytes, seed: 1) : Transfer.Run(_lab.Client, vip, Port, TransferBytes, seed: 1) ? "" : "what arrived differs";
+            string wrong = how != "toa" ? ProxiedServer.Exchange(_lab.Client, vip, Port, AddressTransferBytes, seed: 1) : Transfer.Run(_lab.Client, vip, Port, AddressTransferBytes, seed: 1) ? "" : "what arrived differs";
             Assert.Equal("", wrong);
         }
 

@@ -13,7 +13,7 @@ public sealed class SnatTests : IDisposable
 {
     private const string Out = "out", Server = "198.51.100.9", Server6 = "2001:db8::9", Source = "192.0.2.200", Source6 = "fd18::200";
     private const string NearServer = "203.0.113.9", NearServer6 = "2001:db8:2::9", NearSource = "172.16.58.200", NearSource6 = "fd16::200";
-    private const int Port = 8080, ClosedPort = 9, OutMtuBytes = 1_400, TransferBytes = 20_000_000, Datagrams = 50, DatagramBytesMax = 1_300, Mss4 = 1_460, Mss6 = 1_440;
+    private const int Port = 8080, ClosedPort = 9, OutMtuBytes = 1_400, TransferBytes = 100_000_000, Datagrams = 50, DatagramBytesMax = 1_300, Mss4 = 1_460, Mss6 = 1_440;
     private readonly S1Lab _lab = new();
     private readonly Netns _inside, _outside;
 
