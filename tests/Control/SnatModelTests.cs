@@ -33,11 +33,13 @@ public sealed class SnatModelTests
         SnapshotContent content = Compile(State(Rule() with { Interface = "lan0", Timeouts = new ServiceTimeouts { UdpS = 7 } }, Rule("second", ["192.0.2.254"], "10.0.0.0/8") with { Destinations = ["203.0.113.0/24", "203.0.113.77"], SourcePool = "four" }));
         Assert.Equal([4, 6, 4], content.SnatRules.Select(r => (int)r.IpVersion));
         Assert.Equal([(ushort)0, (ushort)0, SnatRuleEntry.AnyInterface], content.SnatRules.Select(r => r.Interface));
-        Assert.Equal(["10.9.0.0/16", "fd99::/64", "10.0.0.0/8"], content.SnatRules.SelectMany(r => Prefixes(content, r.SourcesFirst, r.SourcesCount, r.IpVersion)));
-        Assert.Equal(["0.0.0.0/0", "::/0", "203.0.113.0/24", "203.0.113.77/32"], content.SnatRules.SelectMany(r => Prefixes(content, r.DestinationsFirst, r.DestinationsCount, r.IpVersion)));
+        AssertNames(content.SnatSources4, content, ("10.9.0.0", [0, 2]), ("10.9.255.255", [0, 2]), ("10.10.0.0", [2]), ("10.255.255.255", [2]), ("11.0.0.0", []), ("9.255.255.255", []));
+        AssertNames(content.SnatSources6, content, ("fd99::", [1]), ("fd99::ffff:ffff:ffff:ffff", [1]), ("fd99:0:0:1::", []), ("fd98:ffff:ffff:ffff:ffff:ffff:ffff:ffff", []));
+        AssertNames(content.SnatDestinations4, content, ("0.0.0.0", [0]), ("255.255.255.255", [0]), ("203.0.113.0", [0, 2]), ("203.0.113.255", [0, 2]), ("203.0.114.0", [0]));
 
         // What is connected elsewhere goes there, unless it is named.
-        Assert.Equal(["172.16.0.0/16", "10.8.0.0/24", "fd16::/64"], content.SnatRules.SelectMany(r => Prefixes(content, r.ExceptFirst, r.ExceptCount, r.IpVersion)));
+        AssertNames(content.SnatDestinations4, content, ("172.16.0.0", []), ("172.16.255.255", []), ("172.17.0.0", [0]), ("10.8.0.255", []), ("10.8.1.0", [0]), ("192.0.2.7", [0]));
+        AssertNames(content.SnatDestinations6, content, ("fd16::", []), ("fd16::ffff:0:0:0", []), ("fd15::", [1]), ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", [1]));
         for (int i = 0; i < content.SnatRules.Count; i++)
         {
             ServerEntry server = content.Servers[(int)content.SnatRules[i].Server];
@@ -59,8 +61,102 @@ public sealed class SnatModelTests
         return new IPAddress(ipVersion == 4 ? bytes[..4] : bytes).ToString();
     }
 
-    private static IEnumerable<string> Prefixes(SnapshotContent content, uint first, uint count, byte ipVersion) => content.SnatPrefixes.Skip((int)first).Take((int)count)
-        .Select(p => $"{Address(p.High, p.Low, ipVersion)}/{System.Numerics.BitOperations.PopCount(p.MaskHigh) + System.Numerics.BitOperations.PopCount(p.MaskLow)}");
+    private static void AssertNames(List<SnatRangeEntry> ranges, SnapshotContent content, params (string Address, int[] Rules)[] expected) =>
+        Assert.All(expected, e => Assert.Equal(e.Rules, RulesOf(ranges, content, SnatRange.Of(IPAddress.Parse(e.Address)).First)));
+
+    /// <summary>Without a search: the last range that begins at the address or before.</summary>
+    private static int[] RulesOf(List<SnatRangeEntry> ranges, SnapshotContent content, UInt128 address)
+    {
+        SnatSetEntry set = content.SnatSets[(int)ranges.Last(r => new UInt128(r.High, r.Low) <= address).Set];
+        return [.. Enumerable.Range(0, Limits.SnatRulesMax).Where(set.Has)];
+    }
+
+    /// <summary>What is no inside host's address is left alone in whatever prefix it is: of 0.0.0.0/0 and ::/0 all other addresses stay.</summary>
+    [Fact]
+    public void NoRuleTakesPacketsFromTheDirectorOrFromNobody()
+    {
+        SnapshotContent content = Compile(State(Rule("all", null, "0.0.0.0/0", "::/0") with { Destinations = ["198.51.100.0/24", "2001:db8::/32"] }));
+        string[] nobody4 = ["0.0.0.0", "0.255.255.255", "127.0.0.1", "169.254.7.7", "224.0.0.1", "240.0.0.1", "255.255.255.255", "172.16.58.2", "10.8.0.1", "172.16.58.1", "192.0.2.200", "192.0.2.201", "192.0.2.210"];
+        string[] nobody6 = ["::", "::1", "fe80::", "febf:ffff::1", "ff02::1", "ffff::", "fd16::2", "fd18::1", "fd18::200"];
+        AssertNames(content.SnatSources4, content, [.. nobody4.Select(a => (a, Array.Empty<int>()))]);
+        AssertNames(content.SnatSources6, content, [.. nobody6.Select(a => (a, Array.Empty<int>()))]);
+        AssertNames(content.SnatSources4, content, [.. ((string[])["1.0.0.0", "126.255.255.255", "128.0.0.0", "169.253.255.255", "169.255.0.0", "172.16.58.3", "172.16.58.7", "223.255.255.255", "192.0.2.199"]).Select(a => (a, (int[])[0]))]);
+        AssertNames(content.SnatSources6, content, [.. ((string[])["::2", "fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fec0::", "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fd16::1", "fd16::3"]).Select(a => (a, (int[])[1]))]);
+    }
+
+    /// <summary>The tables against the rules read one by one, at the ends of all prefixes and beside them.</summary>
+    [Fact]
+    public void TheTablesSayWhatThePrefixesSay()
+    {
+        using Region region = Region.CreatePrivate(new RegionLayout(1, 8 << 20));
+        SnapshotCompiler compiler = new();
+        for (int seed = 0; seed < 60; seed++)
+        {
+            Random random = new(seed);
+            DirectorModel model = ModelBuilder.Build(State([.. Enumerable.Range(0, random.Next(1, 80)).Select(n => RandomRule(random, n))]), new CheckedServices());
+            SnapshotContent content = compiler.Compile(model);
+            Assert.True(new SnapshotPublisher(region).TryPublish(content, out _)); // the verifier agrees
+            Assert.True(new SnapshotGate(region).TryAccept(out _));
+            List<(SnatRuleModel Rule, SnatPathModel Path)> parts = [.. model.SnatRules.SelectMany(r => r.Paths, (r, p) => (r, p))];
+            foreach (IPAddress address in Ends(model))
+            {
+                bool v4 = address.AddressFamily == AddressFamily.InterNetwork;
+                bool isHost = !SnatSources.NoHosts.Any(n => n.Contains(address)) && !SnatSources.OwnAddresses(model).Contains(address);
+                UInt128 number = SnatRange.Of(address).First;
+                int[] bySource = [.. Enumerable.Range(0, parts.Count).Where(n => isHost && parts[n].Path.Gateway.AddressFamily == address.AddressFamily && parts[n].Rule.Sources.Any(s => s.Contains(address)))];
+                int[] byDestination = [.. Enumerable.Range(0, parts.Count).Where(n => parts[n].Path.Gateway.AddressFamily == address.AddressFamily && parts[n].Rule.Destinations?.Any(d => d.Contains(address)) != false && !parts[n].Path.Except.Any(e => e.Contains(address)))];
+                Assert.Equal(bySource, RulesOf(v4 ? content.SnatSources4 : content.SnatSources6, content, number));
+                Assert.Equal(byDestination, RulesOf(v4 ? content.SnatDestinations4 : content.SnatDestinations6, content, number));
+            }
+        }
+    }
+
+    private static IEnumerable<IPAddress> Ends(DirectorModel model)
+    {
+        IEnumerable<IPNetwork> prefixes = model.SnatRules.SelectMany(r => r.Sources.Concat(r.Destinations ?? []).Concat(r.Paths.SelectMany(p => p.Except))).Concat(SnatSources.NoHosts).Concat(SnatSources.OwnAddresses(model).Select(a => new IPNetwork(a, a.GetAddressBytes().Length * 8))).Distinct();
+        foreach (IPNetwork prefix in prefixes)
+        {
+            (UInt128 first, UInt128 last) = SnatRange.Of(prefix);
+            foreach (UInt128 number in (UInt128[])[first - 1, first, last, last + 1])
+            {
+                byte[] bytes = new byte[16];
+                System.Buffers.Binary.BinaryPrimitives.WriteUInt128BigEndian(bytes, number);
+                yield return new IPAddress(prefix.BaseAddress.AddressFamily == AddressFamily.InterNetwork ? bytes[12..] : bytes);
+            }
+        }
+    }
+
+    private static SnatRule RandomRule(Random random, int number)
+    {
+        string[] sources = [.. Prefixes(random, v6: false), .. Prefixes(random, v6: true)];
+        return Rule($"r{number}", null, sources) with { Destinations = random.Next(2) == 0 ? null : [.. Prefixes(random, v6: false), .. Prefixes(random, v6: true)], Interface = random.Next(2) == 0 ? null : "lan0" };
+    }
+
+    /// <summary>A few bits alone differ, so that prefixes are often in each other.</summary>
+    private static IEnumerable<string> Prefixes(Random random, bool v6)
+    {
+        for (int n = random.Next(1, 5); n > 0; n--)
+        {
+            byte[] address = IPAddress.Parse(v6 ? "fd16::" : "172.16.58.0").GetAddressBytes();
+            address[^1] = (byte)random.Next(8);
+            address[1] ^= (byte)random.Next(4);
+            int length = Math.Max(0, (address.Length * 8) - (random.Next(4) == 0 ? random.Next(address.Length * 8) : random.Next(4)));
+            for (int bit = length; bit < address.Length * 8; bit++)
+            {
+                address[bit / 8] &= (byte)~(0x80 >> (bit % 8));
+            }
+
+            string prefix = $"{new IPAddress(address)}/{length}";
+            if (!s_own.Contains(prefix))
+            {
+                yield return prefix;
+            }
+        }
+
+        yield return v6 ? "fd99::/64" : "10.9.0.0/16";
+    }
+
+    private static readonly string[] s_own = ["172.16.58.1/32", "172.16.58.2/32", "fd16::2/128"];
 
     [Theory]
     [InlineData("gateways", "203.0.113.1", "/gateways/0", "in no connected network")]
@@ -77,6 +173,18 @@ public sealed class SnatModelTests
     [InlineData("gateways", "192.0.2.254", "/gateways", "there is no IPv6 gateway")]
     [InlineData("gateways", "", "/gateways", "there is no IPv4 gateway")]
     [InlineData("sources", "10.9.0.0/16", "/gateways", "A gateway is IPv6, and no source is")]
+    [InlineData("sources", "10.9.0.0/16 0.0.0.0/8", "/sources/1", "0.0.0.0/8 is in 0.0.0.0/8")]
+    [InlineData("sources", "127.1.0.0/16", "/sources/0", "is in 127.0.0.0/8, and no router passes on packets from there")]
+    [InlineData("sources", "169.254.7.7", "/sources/0", "is in 169.254.0.0/16")]
+    [InlineData("sources", "239.0.0.0/8", "/sources/0", "is in 224.0.0.0/3")]
+    [InlineData("sources", "240.0.0.0/4", "/sources/0", "is in 224.0.0.0/3")]
+    [InlineData("sources", "::", "/sources/0", "is in ::/128")]
+    [InlineData("sources", "::1", "/sources/0", "is in ::1/128")]
+    [InlineData("sources", "fe80::/64", "/sources/0", "is in fe80::/10")]
+    [InlineData("sources", "ff02::/16", "/sources/0", "is in ff00::/8")]
+    [InlineData("sources", "172.16.58.2", "/sources/0", "172.16.58.2 is an own address, a VIP or a source address")]
+    [InlineData("sources", "172.16.58.1/32", "/sources/0", "172.16.58.1 is an own address, a VIP or a source address")]
+    [InlineData("sources", "fd18::200", "/sources/0", "fd18::200 is an own address, a VIP or a source address")]
     [InlineData("destinations", "203.0.113.0/24", "/destinations", "no destination is IPv6")]
     [InlineData("pool", "four", "/sourcePool", "has no IPv6 address")]
     [InlineData("pool", "", "/sourcePool", "none is named; there are out, four")]

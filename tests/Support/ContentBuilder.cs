@@ -7,6 +7,8 @@ namespace Forwarder.TestSupport;
 /// <summary>Makes snapshot contents for tests in a few words. Slots and ids count up from 1 (interfaces from 0).</summary>
 public sealed class ContentBuilder
 {
+    private readonly List<(byte IpVersion, string[] Sources, string[] Destinations, string[] Except)> _snat = [];
+
     /// <summary>What has been added so far.</summary>
     public SnapshotContent Content { get; } = new();
 
@@ -194,32 +196,31 @@ public sealed class ContentBuilder
             StateTable = ServerEntry.StateTableClient, Target = (uint)Content.Targets.Count, SnatRule = (ushort)Content.SnatRules.Count,
         });
         Content.Targets.Add(new TargetEntry { IpVersion = ipVersion });
-        (uint sourcesFirst, uint destinationsFirst, uint exceptFirst) = (Prefixes(sources), Prefixes(destinations ??= [ipVersion == 4 ? "0.0.0.0/0" : "::/0"]), Prefixes(except ??= []));
-        Content.SnatRules.Add(new SnatRuleEntry
-        {
-            SourcesFirst = sourcesFirst, SourcesCount = (uint)sources.Length, DestinationsFirst = destinationsFirst, DestinationsCount = (uint)destinations.Length, ExceptFirst = exceptFirst, ExceptCount = (uint)except.Length,
-            Server = (uint)server, Interface = from, IpVersion = ipVersion,
-        });
+        Content.SnatRules.Add(new SnatRuleEntry { Server = (uint)server, Interface = from, IpVersion = ipVersion });
+        _snat.Add((ipVersion, sources, destinations ?? [ipVersion == 4 ? "0.0.0.0/0" : "::/0"], except ?? []));
+        IndexSnat();
         return server;
     }
 
-    private uint Prefixes(string[] prefixes)
+    private void IndexSnat()
     {
-        uint first = (uint)Content.SnatPrefixes.Count;
-        foreach (string prefix in prefixes)
+        Content.SnatSets.Clear();
+        Dictionary<SnatSetEntry, uint> indexOf = [];
+        foreach ((byte ipVersion, bool ofSources, List<SnatRangeEntry> table) in ((byte, bool, List<SnatRangeEntry>)[])[(4, true, Content.SnatSources4), (4, false, Content.SnatDestinations4), (6, true, Content.SnatSources6), (6, false, Content.SnatDestinations6)])
         {
-            string[] parts = prefix.Split('/');
-            (ulong high, ulong low) = Words(parts[0]);
-            byte[] mask = new byte[16];
-            for (int bit = 0; bit < int.Parse(parts[1], System.Globalization.CultureInfo.InvariantCulture); bit++)
+            SnatIndex index = new(ipVersion);
+            for (int rule = 0; rule < _snat.Count; rule++)
             {
-                mask[bit / 8] |= (byte)(0x80 >> (bit % 8));
+                if (_snat[rule].IpVersion == ipVersion)
+                {
+                    Array.ForEach(ofSources ? _snat[rule].Sources : _snat[rule].Destinations, p => index.Add(rule, SnatRange.Of(IPNetwork.Parse(p))));
+                    Array.ForEach(ofSources ? [] : _snat[rule].Except, p => index.Except(rule, SnatRange.Of(IPNetwork.Parse(p))));
+                }
             }
 
-            Content.SnatPrefixes.Add(new SnatPrefixEntry { High = high, Low = low, MaskHigh = BitConverter.ToUInt64(mask), MaskLow = BitConverter.ToUInt64(mask, 8) });
+            table.Clear();
+            index.WriteTo(table, Content.SnatSets, indexOf);
         }
-
-        return first;
     }
 
     /// <summary>Puts a server, added with its service, behind a tunnel from this own address.</summary>

@@ -11,7 +11,7 @@ public sealed class LayoutTests
     public static TheoryData<Type> Structs { get; } =
     [
         typeof(InterfaceEntry), typeof(LocalAddress4Entry), typeof(LocalAddress6Entry), typeof(ServiceKey4Entry), typeof(ServiceKey6Entry), typeof(ServiceEntry),
-        typeof(ServerEntry), typeof(NextHopEntry), typeof(TargetEntry), typeof(ServerKey4Entry), typeof(ServerKey6Entry), typeof(VirtualMacEntry), typeof(RegionHeader), typeof(ProcessBlock), typeof(PortBlock), typeof(WorkerBlock), typeof(ServerCounters), typeof(FlowQueryBlock), typeof(FlowRecord), typeof(SourceEntry), typeof(SnatRuleEntry), typeof(SnatPrefixEntry), typeof(SourceCounters), typeof(ServiceCounters),
+        typeof(ServerEntry), typeof(NextHopEntry), typeof(TargetEntry), typeof(ServerKey4Entry), typeof(ServerKey6Entry), typeof(VirtualMacEntry), typeof(RegionHeader), typeof(ProcessBlock), typeof(PortBlock), typeof(WorkerBlock), typeof(ServerCounters), typeof(FlowQueryBlock), typeof(FlowRecord), typeof(SourceEntry), typeof(SnatRuleEntry), typeof(SnatRangeEntry), typeof(SnatSetEntry), typeof(SourceCounters), typeof(ServiceCounters),
     ];
 
     private static readonly Type[] s_fingerprinted =

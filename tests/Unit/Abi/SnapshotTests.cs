@@ -145,9 +145,13 @@ public sealed class SnapshotTests
     /// <summary>Workers index with all that a rule of SNAT and its server say.</summary>
     [Theory]
     [InlineData("", SnapshotFault.None)]
-    [InlineData("sources", SnapshotFault.SnatRule)]
-    [InlineData("destinations", SnapshotFault.SnatRule)]
-    [InlineData("except", SnapshotFault.SnatRule)]
+    [InlineData("no ranges", SnapshotFault.SnatRange)]
+    [InlineData("first range", SnapshotFault.SnatRange)]
+    [InlineData("order", SnapshotFault.SnatRange)]
+    [InlineData("same", SnapshotFault.SnatRange)]
+    [InlineData("set", SnapshotFault.SnatRange)]
+    [InlineData("rule of a set", SnapshotFault.SnatRange)]
+    [InlineData("family of a set", SnapshotFault.SnatRange)]
     [InlineData("interface", SnapshotFault.SnatRule)]
     [InlineData("server", SnapshotFault.SnatRule)]
     [InlineData("family", SnapshotFault.SnatRule)]
@@ -168,9 +172,13 @@ public sealed class SnapshotTests
         ref ServiceEntry service = ref CollectionsMarshal.AsSpan(content.Services)[way.Service];
         switch (wrong)
         {
-            case "sources": rule.SourcesCount = 3; break;
-            case "destinations": rule.DestinationsFirst = uint.MaxValue; break;
-            case "except": rule.ExceptFirst = 3; break;
+            case "no ranges": content.SnatDestinations6.Clear(); break;
+            case "first range": content.SnatSources4.RemoveAt(0); break;
+            case "order": content.SnatSources4.Reverse(1, 2); break;
+            case "same": content.SnatSources4.Add(content.SnatSources4[^1]); break;
+            case "set": content.SnatSources4[1] = content.SnatSources4[1] with { Set = (uint)content.SnatSets.Count }; break;
+            case "rule of a set": CollectionsMarshal.AsSpan(content.SnatSets)[(int)content.SnatSources4[1].Set].Put(1, isIn: true); break;
+            case "family of a set": content.SnatSources6[0] = content.SnatSources6[0] with { Set = content.SnatSources4[1].Set }; break;
             case "interface": rule.Interface = 1; break;
             case "server": rule.Server = 1; break;
             case "family": rule.IpVersion = 6; break;

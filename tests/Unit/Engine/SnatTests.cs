@@ -31,11 +31,11 @@ public sealed unsafe class SnatTests : IDisposable
         return content.Content;
     }
 
-    private SnapshotContent Rules(ServiceFlags flags = ServiceFlags.None, ushort lanMtuBytes = 1_500)
+    private SnapshotContent Rules(ServiceFlags flags = ServiceFlags.None, ushort lanMtuBytes = 1_500, string inside = "10.1.0.0/24", string inside6 = "fd17::/64")
     {
         ContentBuilder content = Net(lanMtuBytes);
-        content.Snat(_wan, Gateway, content.Pool(Source), ["10.1.0.0/24"], flags: flags);
-        content.Snat(_wan, Gateway6, content.Pool(Source6), ["fd17::/64"], flags: flags);
+        content.Snat(_wan, Gateway, content.Pool(Source), [inside], flags: flags);
+        content.Snat(_wan, Gateway6, content.Pool(Source6), [inside6], flags: flags);
         return Use(content);
     }
 
@@ -508,16 +508,14 @@ public sealed unsafe class SnatTests : IDisposable
         // The rule is about others now. An answer alone does not know, the host's next packet ends the flow both ways.
         int second = LocalPort(v6);
         ulong inUse = PortsInUse(slot);
-        content.SnatPrefixes[0] = content.SnatPrefixes[0] with { High = (uint)ContentBuilder.Words("10.1.7.0").High };
-        content.SnatPrefixes[2] = content.SnatPrefixes[2] with { High = ContentBuilder.Words("fd99::").High };
+        content = Rules(inside: "10.1.7.0/24", inside6: "fd99::/64");
+        content.Sources[slot] = content.Sources[slot] with { Incarnation = 2 };
         _rig.Publish(content);
         FromInside(Ip.Packet(Wire.Udp, In(v6), HostPort, Out(v6), OutsidePort));
         Assert.Equal((Verdict.Punt, inUse - 1), (Became, PortsInUse(slot)));
         FromOutside(Ip.Packet(Wire.Udp, Out(v6), OutsidePort, Src(v6), second));
         Assert.Equal((Verdict.Drop, DropReason.NoSession), Lost);
-        content.SnatRules.Clear();
-        content.Servers.RemoveRange(1, 2);
-        _rig.Publish(content);
+        Use(Net());
         FromInside(Ip.Packet(Wire.Udp, In(v6), HostPort, Out(v6), OutsidePort));
         Assert.Equal(Verdict.Punt, Became);
     }

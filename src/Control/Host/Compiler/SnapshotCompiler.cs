@@ -254,7 +254,11 @@ public sealed class SnapshotCompiler
         _content.Sources.Add(default);
         _content.PoolMembers.Clear();
         _content.SnatRules.Clear();
-        _content.SnatPrefixes.Clear();
+        _content.SnatSources4.Clear();
+        _content.SnatDestinations4.Clear();
+        _content.SnatSources6.Clear();
+        _content.SnatDestinations6.Clear();
+        _content.SnatSets.Clear();
         _content.VirtualMacs.Clear();
         _content.Timeouts.Clear();
         _content.MaglevTables.Clear();

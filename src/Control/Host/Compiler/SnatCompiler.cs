@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using Forwarder.Abi;
 
 namespace Forwarder.Control;
@@ -11,7 +10,7 @@ namespace Forwarder.Control;
 /// </summary>
 internal sealed class SnatCompiler(SlotAllocator<ServiceKey> services, SlotAllocator<ServerKey> servers, NextHopTable nextHops)
 {
-    private static readonly IPNetwork s_all4 = new(IPAddress.Any, 0), s_all6 = new(IPAddress.IPv6Any, 0);
+    private static readonly SnatRange s_all4 = SnatRange.Of(new IPNetwork(IPAddress.Any, 0)), s_all6 = SnatRange.Of(new IPNetwork(IPAddress.IPv6Any, 0));
 
     private HashSet<ServerKey>? _used;
 
@@ -22,13 +21,26 @@ internal sealed class SnatCompiler(SlotAllocator<ServiceKey> services, SlotAlloc
     /// <param name="rulesOf">Number of the set of a rule's time-outs, and its flags.</param>
     public void AddTo(DirectorModel model, SnapshotContent content, Func<string, byte, (uint First, uint Count)> poolOf, Func<SnatRuleModel, (byte Timeouts, ServiceFlags Flags)> rulesOf)
     {
+        if (model.SnatRules.Count == 0)
+        {
+            return;
+        }
+
+        Indexes of4 = Indexes.Make(model, AddressFamily.InterNetwork), of6 = Indexes.Make(model, AddressFamily.InterNetworkV6);
         foreach (SnatRuleModel rule in model.SnatRules)
         {
             foreach (SnatPathModel path in rule.Paths)
             {
+                AddAddresses(rule, path, content.SnatRules.Count, Family(path) == 4 ? of4 : of6);
                 Add(model, rule, path, poolOf(rule.SourcePool, Family(path)), rulesOf(rule), content);
             }
         }
+
+        Dictionary<SnatSetEntry, uint> indexOf = [];
+        of4.Sources.WriteTo(content.SnatSources4, content.SnatSets, indexOf);
+        of4.Destinations.WriteTo(content.SnatDestinations4, content.SnatSets, indexOf);
+        of6.Sources.WriteTo(content.SnatSources6, content.SnatSets, indexOf);
+        of6.Destinations.WriteTo(content.SnatDestinations6, content.SnatSets, indexOf);
     }
 
     private static byte Family(SnatPathModel path) => path.Gateway.AddressFamily == AddressFamily.InterNetwork ? (byte)4 : (byte)6;
@@ -65,38 +77,52 @@ internal sealed class SnatCompiler(SlotAllocator<ServiceKey> services, SlotAlloc
             Target = (uint)content.Targets.Count, SnatRule = (ushort)content.SnatRules.Count,
         });
         content.Targets.Add(new TargetEntry { IpVersion = Family(path) }); // a server's target says of which family it is
-        (uint sources, uint sourcesCount) = AddPrefixes(rule.Sources, family, content);
-        (uint destinations, uint destinationsCount) = AddPrefixes(rule.Destinations ?? [family == AddressFamily.InterNetwork ? s_all4 : s_all6], family, content);
-        (uint except, uint exceptCount) = AddPrefixes(path.Except, family, content);
-        content.SnatRules.Add(new SnatRuleEntry
-        {
-            SourcesFirst = sources, SourcesCount = sourcesCount, DestinationsFirst = destinations, DestinationsCount = destinationsCount, ExceptFirst = except, ExceptCount = exceptCount,
-            Server = (uint)server, Interface = (ushort?)rule.Interface ?? SnatRuleEntry.AnyInterface, IpVersion = Family(path),
-        });
+        content.SnatRules.Add(new SnatRuleEntry { Server = (uint)server, Interface = (ushort?)rule.Interface ?? SnatRuleEntry.AnyInterface, IpVersion = Family(path) });
     }
 
-    private static (uint First, uint Count) AddPrefixes(IReadOnlyList<IPNetwork> prefixes, AddressFamily family, SnapshotContent content)
+    private static void AddAddresses(SnatRuleModel rule, SnatPathModel path, int number, Indexes to)
     {
-        uint first = (uint)content.SnatPrefixes.Count;
-        foreach (IPNetwork prefix in prefixes.Where(p => p.BaseAddress.AddressFamily == family))
+        AddressFamily family = path.Gateway.AddressFamily;
+        foreach (IPNetwork source in rule.Sources.Where(s => s.BaseAddress.AddressFamily == family))
         {
-            (ulong high, ulong low) = SnapshotCompiler.Words(prefix.BaseAddress);
-            (ulong maskHigh, ulong maskLow) = Mask(prefix.PrefixLength);
-            content.SnatPrefixes.Add(new SnatPrefixEntry { High = high, Low = low, MaskHigh = maskHigh, MaskLow = maskLow });
+            to.Sources.Add(number, SnatRange.Of(source));
         }
 
-        return (first, (uint)content.SnatPrefixes.Count - first);
+        if (rule.Destinations == null)
+        {
+            to.Destinations.Add(number, family == AddressFamily.InterNetwork ? s_all4 : s_all6);
+        }
+
+        foreach (IPNetwork destination in (rule.Destinations ?? []).Where(d => d.BaseAddress.AddressFamily == family))
+        {
+            to.Destinations.Add(number, SnatRange.Of(destination));
+        }
+
+        foreach (IPNetwork elsewhere in path.Except)
+        {
+            to.Destinations.Except(number, SnatRange.Of(elsewhere));
+        }
     }
 
-    private static (ulong High, ulong Low) Mask(int length)
+    /// <summary>Which rules name addresses of a family.</summary>
+    private readonly record struct Indexes(SnatIndex Sources, SnatIndex Destinations)
     {
-        Span<byte> bytes = stackalloc byte[16];
-        bytes.Clear();
-        for (int bit = 0; bit < length; bit++)
+        /// <summary>With what is no inside host, whatever prefix it is in.</summary>
+        public static Indexes Make(DirectorModel model, AddressFamily family)
         {
-            bytes[bit / 8] |= (byte)(0x80 >> (bit % 8));
-        }
+            byte ipVersion = family == AddressFamily.InterNetwork ? (byte)4 : (byte)6;
+            SnatIndex sources = new(ipVersion);
+            foreach (IPNetwork nobody in SnatSources.NoHosts.Where(n => n.BaseAddress.AddressFamily == family))
+            {
+                sources.Except(SnatRange.Of(nobody));
+            }
 
-        return (MemoryMarshal.Read<ulong>(bytes), MemoryMarshal.Read<ulong>(bytes[8..]));
+            foreach (IPAddress own in SnatSources.OwnAddresses(model).Where(a => a.AddressFamily == family))
+            {
+                sources.Except(SnatRange.Of(own));
+            }
+
+            return new Indexes(sources, new SnatIndex(ipVersion));
+        }
     }
 }

@@ -39,6 +39,11 @@ internal static class SnatRuleBuilder
         CheckName(rule.Name, $"{at}/name", NameCharsMax);
         Demand(rule.Sources.Count > 0, $"{at}/sources", "A rule has at least one source, for example 10.0.0.0/24.");
         List<IPNetwork> sources = Prefixes(rule.Sources, $"{at}/sources");
+        for (int i = 0; i < sources.Count; i++)
+        {
+            SnatSources.Check(sources[i], model, $"{at}/sources/{i}");
+        }
+
         List<IPNetwork>? destinations = rule.Destinations == null ? null : Prefixes(rule.Destinations, $"{at}/destinations");
         int inside = rule.Interface == null ? -1 : IndexOf(model.Interfaces, rule.Interface, $"{at}/interface");
         SourcePoolModel pool = Pool(rule, model, at);

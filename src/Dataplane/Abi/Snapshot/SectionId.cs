@@ -39,6 +39,14 @@ public enum SectionId
     Timeouts = 16,
     /// <summary><see cref="SnatRuleEntry"/> in the order in which they are tried.</summary>
     SnatRules = 17,
-    /// <summary><see cref="SnatPrefixEntry"/>, the sources, destinations and exceptions of each rule in a row.</summary>
-    SnatPrefixes = 18,
+    /// <summary><see cref="SnatRangeEntry"/> by address: IPv4 sources of the rules.</summary>
+    SnatSources4 = 18,
+    /// <summary>As well: IPv4 destinations.</summary>
+    SnatDestinations4 = 19,
+    /// <summary>As well: IPv6 sources.</summary>
+    SnatSources6 = 20,
+    /// <summary>As well: IPv6 destinations.</summary>
+    SnatDestinations6 = 21,
+    /// <summary><see cref="SnatSetEntry"/> by <see cref="SnatRangeEntry.Set"/>.</summary>
+    SnatSets = 22,
 }

@@ -57,8 +57,20 @@ public sealed class SnapshotContent
     /// <summary>Rules of SNAT, in the order in which they are tried.</summary>
     public List<SnatRuleEntry> SnatRules { get; } = [];
 
-    /// <summary>Their prefixes.</summary>
-    public List<SnatPrefixEntry> SnatPrefixes { get; } = [];
+    /// <summary>Which of them name an address as source or destination; made by <see cref="SnatIndex"/>.</summary>
+    public List<SnatRangeEntry> SnatSources4 { get; } = [];
+
+    /// <inheritdoc cref="SnatSources4"/>
+    public List<SnatRangeEntry> SnatDestinations4 { get; } = [];
+
+    /// <inheritdoc cref="SnatSources4"/>
+    public List<SnatRangeEntry> SnatSources6 { get; } = [];
+
+    /// <inheritdoc cref="SnatSources4"/>
+    public List<SnatRangeEntry> SnatDestinations6 { get; } = [];
+
+    /// <summary>The sets of rules that these name.</summary>
+    public List<SnatSetEntry> SnatSets { get; } = [];
 
     /// <summary>Virtual router MAC addresses, in any order, each once for a port and VLAN.</summary>
     public List<VirtualMacEntry> VirtualMacs { get; } = [];

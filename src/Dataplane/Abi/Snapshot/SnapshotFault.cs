@@ -45,6 +45,8 @@ public enum SnapshotFault : uint
     Timeouts = 19,
     /// <summary>A field of the header that says yes or no is neither 1 nor 0.</summary>
     Header = 20,
-    /// <summary>A rule of SNAT names prefixes, an interface or a server that is not there, or a server of SNAT not its rule.</summary>
+    /// <summary>A rule of SNAT names an interface or a server that is not there, or a server of SNAT not its rule.</summary>
     SnatRule = 21,
+    /// <summary>Ranges of addresses of SNAT are not in order, or name a set or rule that is not there.</summary>
+    SnatRange = 22,
 }

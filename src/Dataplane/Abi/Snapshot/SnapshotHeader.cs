@@ -10,9 +10,9 @@ public struct SnapshotHeader
     /// <summary>"FWDSNAP1" as a little-endian number.</summary>
     public const ulong MagicValue = 0x3150_414E_5344_5746;
     /// <summary>Version of the layout below; raised with each change.</summary>
-    public const uint CurrentVersion = 16;
+    public const uint CurrentVersion = 17;
     /// <summary>Arrays in a snapshot: one per <see cref="SectionId"/>.</summary>
-    public const int SectionCount = 19;
+    public const int SectionCount = 23;
 
     /// <summary><see cref="MagicValue"/>.</summary>
     public ulong Magic;

@@ -16,7 +16,7 @@ public static unsafe class SnapshotVerifier
         InterfaceEntry.SizeBytes, LocalAddress4Entry.SizeBytes, LocalAddress6Entry.SizeBytes, ServiceKey4Entry.SizeBytes,
         ServiceKey6Entry.SizeBytes, ServiceEntry.SizeBytes, sizeof(uint), ServerEntry.SizeBytes, NextHopEntry.SizeBytes, sizeof(ushort),
         TargetEntry.SizeBytes, ServerKey4Entry.SizeBytes, ServerKey6Entry.SizeBytes, SourceEntry.SizeBytes, sizeof(ushort), VirtualMacEntry.SizeBytes,
-        FlowTimeouts.SizeBytes, SnatRuleEntry.SizeBytes, SnatPrefixEntry.SizeBytes,
+        FlowTimeouts.SizeBytes, SnatRuleEntry.SizeBytes, SnatRangeEntry.SizeBytes, SnatRangeEntry.SizeBytes, SnatRangeEntry.SizeBytes, SnatRangeEntry.SizeBytes, SnatSetEntry.SizeBytes,
     ];
 
     /// <summary>Bytes of an entry of a section.</summary>

@@ -61,8 +61,10 @@ public unsafe struct SnapshotView
     /// <summary>Rules of SNAT, and how many.</summary>
     public SnatRuleEntry* SnatRules;
     public int SnatRuleCount;
-    /// <summary>Their prefixes.</summary>
-    public SnatPrefixEntry* SnatPrefixes;
+    /// <summary>Which rules name an address.</summary>
+    public SnatRanges SnatSources4, SnatDestinations4, SnatSources6, SnatDestinations6;
+    /// <summary>The sets of rules that these name.</summary>
+    public SnatSetEntry* SnatSets;
 
     /// <summary>Resolves the pointers of a verified snapshot.</summary>
     public SnapshotView(byte* start)
@@ -94,7 +96,11 @@ public unsafe struct SnapshotView
         VirtualMacsLog2 = Log2(count);
         Timeouts = (FlowTimeouts*)At(start, SectionId.Timeouts, out TimeoutsCount);
         SnatRules = (SnatRuleEntry*)At(start, SectionId.SnatRules, out SnatRuleCount);
-        SnatPrefixes = (SnatPrefixEntry*)At(start, SectionId.SnatPrefixes, out _);
+        SnatSources4 = Ranges(start, SectionId.SnatSources4);
+        SnatDestinations4 = Ranges(start, SectionId.SnatDestinations4);
+        SnatSources6 = Ranges(start, SectionId.SnatSources6);
+        SnatDestinations6 = Ranges(start, SectionId.SnatDestinations6);
+        SnatSets = (SnatSetEntry*)At(start, SectionId.SnatSets, out _);
     }
 
     /// <summary>Generation of the snapshot.</summary>
@@ -158,6 +164,12 @@ public unsafe struct SnapshotView
         }
 
         return VirtualMacs[i].VrrpGroup;
+    }
+
+    private static SnatRanges Ranges(byte* start, SectionId id)
+    {
+        SnatRangeEntry* entries = (SnatRangeEntry*)At(start, id, out int count);
+        return new SnatRanges(entries, count);
     }
 
     private static byte* At(byte* start, SectionId id, out int count)

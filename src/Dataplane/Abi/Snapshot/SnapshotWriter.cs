@@ -70,7 +70,11 @@ public static class SnapshotWriter
         Place(ref header, SectionId.VirtualMacs, HashCapacity(content.VirtualMacs.Count), ref offset);
         Place(ref header, SectionId.Timeouts, content.Timeouts.Count, ref offset);
         Place(ref header, SectionId.SnatRules, content.SnatRules.Count, ref offset);
-        Place(ref header, SectionId.SnatPrefixes, content.SnatPrefixes.Count, ref offset);
+        Place(ref header, SectionId.SnatSources4, content.SnatSources4.Count, ref offset);
+        Place(ref header, SectionId.SnatDestinations4, content.SnatDestinations4.Count, ref offset);
+        Place(ref header, SectionId.SnatSources6, content.SnatSources6.Count, ref offset);
+        Place(ref header, SectionId.SnatDestinations6, content.SnatDestinations6.Count, ref offset);
+        Place(ref header, SectionId.SnatSets, content.SnatSets.Count, ref offset);
         header.TotalBytes = (ulong)offset;
         header.TwoWayServers = (uint)(content.ServerKeys4.Count + content.ServerKeys6.Count + content.Sources.Count - 1);
         header.VirtualMacs = (uint)content.VirtualMacs.Count;
@@ -107,7 +111,11 @@ public static class SnapshotWriter
         WriteHash(content.VirtualMacs, header, SectionId.VirtualMacs, slot, e => e.Key, e => e.Key == 0);
         Copy(CollectionsMarshal.AsSpan(content.Timeouts), header, SectionId.Timeouts, slot);
         Copy(CollectionsMarshal.AsSpan(content.SnatRules), header, SectionId.SnatRules, slot);
-        Copy(CollectionsMarshal.AsSpan(content.SnatPrefixes), header, SectionId.SnatPrefixes, slot);
+        Copy(CollectionsMarshal.AsSpan(content.SnatSources4), header, SectionId.SnatSources4, slot);
+        Copy(CollectionsMarshal.AsSpan(content.SnatDestinations4), header, SectionId.SnatDestinations4, slot);
+        Copy(CollectionsMarshal.AsSpan(content.SnatSources6), header, SectionId.SnatSources6, slot);
+        Copy(CollectionsMarshal.AsSpan(content.SnatDestinations6), header, SectionId.SnatDestinations6, slot);
+        Copy(CollectionsMarshal.AsSpan(content.SnatSets), header, SectionId.SnatSets, slot);
 
         Span<ServiceEntry> services = At<ServiceEntry>(header, SectionId.Services, slot);
         Span<ushort> maglev = At<ushort>(header, SectionId.Maglev, slot);

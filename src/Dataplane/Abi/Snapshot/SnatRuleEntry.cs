@@ -3,22 +3,17 @@ using System.Runtime.InteropServices;
 namespace Forwarder.Abi;
 
 /// <summary>
-/// A rule of SNAT for one family: which packets of inside hosts it takes. Rules are in the order in which they are tried. Where the
-/// packets go, its flows and counts are those of a server with <see cref="ForwardingMethod.SourceNat"/>; pool and flags are its service's.
+/// A rule of SNAT for one family. Rules are in the order in which they are tried; the addresses of the packets that they take are in the
+/// tables of <see cref="SnatRangeEntry"/>. Where the packets go, its flows and counts are those of a server with
+/// <see cref="ForwardingMethod.SourceNat"/>; pool and flags are its service's.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Size = SizeBytes)]
 public struct SnatRuleEntry
 {
     /// <summary>Size in bytes.</summary>
-    public const int SizeBytes = 32;
+    public const int SizeBytes = 8;
     /// <summary><see cref="Interface"/>: packets may come from any.</summary>
     public const ushort AnyInterface = 0xFFFF;
-    /// <summary>Where the inside hosts are: first entry in <see cref="SectionId.SnatPrefixes"/>, and how many.</summary>
-    public uint SourcesFirst, SourcesCount;
-    /// <summary>Where they may go.</summary>
-    public uint DestinationsFirst, DestinationsCount;
-    /// <summary>Of these destinations, those that the rule leaves alone.</summary>
-    public uint ExceptFirst, ExceptCount;
     /// <summary>Slot of its server.</summary>
     public uint Server;
     /// <summary>Interface that the packets must come from, or <see cref="AnyInterface"/>.</summary>

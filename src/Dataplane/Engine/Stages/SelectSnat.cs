@@ -22,10 +22,10 @@ internal static unsafe class SelectSnat
             return true;
         }
 
-        if (!TryFindRule(state, burst, i, t, out uint server))
+        if (!SnatLookup.TryFind(state, burst, i, t, out uint server))
         {
             // A rule was changed: the way back ends, too. Not because the packet came by another interface: anybody could send it.
-            if (entry != null && !isError && !TryFindRule(state, burst, i, t, out _, byAnyInterface: true))
+            if (entry != null && !isError && !SnatLookup.TryFind(state, burst, i, t, out _, byAnyInterface: true))
             {
                 FlowSweep.Remove6(state, entry);
                 state->Block->Flows6 = state->Flows6.Count;
@@ -79,7 +79,7 @@ internal static unsafe class SelectSnat
     {
         byte* ip = (byte*)burst->Frame[i] + burst->L3Offset[i];
         SnatTuple t = SnatTuple.Of(ip, ip, 0, isFromClient: true);
-        return state->View.SnatRuleCount != 0 && ClassifySnat.GoesElsewhere(state, ip) && TryFindRule(state, burst, i, t, out _);
+        return state->View.SnatRuleCount != 0 && ClassifySnat.GoesElsewhere(state, ip) && SnatLookup.TryFind(state, burst, i, t, out _);
     }
 
     private static void Use(EngineState* state, Burst* burst, int i, FlowTable6.Entry* entry, bool isError)
@@ -104,7 +104,7 @@ internal static unsafe class SelectSnat
 
         ServerEntry* server = state->View.Servers + slot;
         return server->Valid != 0 && server->Incarnation == FlowValue.Incarnation(value) && server->Method == ForwardingMethod.SourceNat
-            && LocalPorts.Find(state, &entry->Value, ipVersion: 6) != 0 && Takes(state, burst, i, state->View.SnatRules + server->SnatRule, t);
+            && LocalPorts.Find(state, &entry->Value, ipVersion: 6) != 0 && SnatLookup.Takes(state, burst, i, server->SnatRule, t);
     }
 
     /// <summary>Next state and deadline. False if the host uses its port again.</summary>
@@ -131,43 +131,6 @@ internal static unsafe class SelectSnat
     /// <summary>A server of SNAT has flows of all protocols.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint TableOf(ServerEntry* server, byte protocol) => server->StateTable + (protocol == Wire.Sctp ? (uint)ServerEntry.StateTablesSctp : 0);
-
-    private static bool TryFindRule(EngineState* state, Burst* burst, int i, in SnatTuple t, out uint server, bool byAnyInterface = false)
-    {
-        for (int n = 0; n < state->View.SnatRuleCount; n++)
-        {
-            SnatRuleEntry* rule = state->View.SnatRules + n;
-            if (Takes(state, burst, i, rule, t, byAnyInterface))
-            {
-                server = rule->Server;
-                return true;
-            }
-        }
-
-        server = 0;
-        return false;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool Takes(EngineState* state, Burst* burst, int i, SnatRuleEntry* rule, in SnatTuple t, bool byAnyInterface = false) =>
-        rule->IpVersion == t.IpVersion
-        && (byAnyInterface || rule->Interface == SnatRuleEntry.AnyInterface || (state->View.Interfaces[rule->Interface].Port == burst->Ingress && state->View.Interfaces[rule->Interface].Vlan == burst->Vlan[i]))
-        && Contains(state, rule->SourcesFirst, rule->SourcesCount, t.Client)
-        && Contains(state, rule->DestinationsFirst, rule->DestinationsCount, t.Destination)
-        && !Contains(state, rule->ExceptFirst, rule->ExceptCount, t.Destination);
-
-    private static bool Contains(EngineState* state, uint first, uint count, in SnatAddress address)
-    {
-        for (uint n = first; n < first + count; n++)
-        {
-            if (state->View.SnatPrefixes[n].Contains(address.High, address.Low))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
 
     /// <summary>Where ports spread TCP and UDP in a known way (ADR 0022), the worker that gets the host's packets; else by its address and port.</summary>
     private static uint HomeOf(EngineState* state, in SnatTuple t)
