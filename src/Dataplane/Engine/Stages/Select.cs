@@ -310,6 +310,7 @@ public static unsafe class Select
     }
 
     /// <summary>A flow has lost its place to another one, or its server.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void Displace(EngineState* state, ulong displaced, ulong* value, int ipVersion)
     {
         FlowCounts.Leave(state, displaced);
@@ -334,6 +335,7 @@ public static unsafe class Select
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Schedule(EngineState* state, ServiceEntry* service, uint hash)
     {
         if (service->Scheduler == Scheduler.Wlc)
@@ -375,6 +377,7 @@ public static unsafe class Select
         return 0;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint ByMaglev(EngineState* state, ServiceEntry* service, uint hash)
     {
         if (service->MaglevSize == 0)
@@ -387,6 +390,7 @@ public static unsafe class Select
     }
 
     /// <summary>IPVS's wlc: the smallest (active × 256 + inactive) / weight, by this worker's own counts; the first of equals.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static uint LeastConnections(EngineState* state, ServiceEntry* service)
     {
         uint best = 0;

@@ -10,21 +10,28 @@ namespace Forwarder.Engine;
 public static unsafe class FlowCounts
 {
     /// <summary>A flow of a service has come into the table.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Enter(EngineState* state, uint server, uint service, uint flowState)
     {
         ServerCounters* counters = state->Servers + server;
         byte incarnation = state->View.Servers[server].Incarnation;
         if (counters->Incarnation != incarnation)
         {
-            state->Services[counters->Service].Connections -= counters->ActiveConnections + counters->InactiveConnections;
-            counters->Incarnation = incarnation;
-            counters->Service = (ushort)service;
-            counters->ActiveConnections = 0;
-            counters->InactiveConnections = 0;
+            Restart(state, counters, service, incarnation);
         }
 
         Of(counters, flowState)++;
         state->Services[service].Connections++;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Restart(EngineState* state, ServerCounters* counters, uint service, byte incarnation)
+    {
+        state->Services[counters->Service].Connections -= counters->ActiveConnections + counters->InactiveConnections;
+        counters->Incarnation = incarnation;
+        counters->Service = (ushort)service;
+        counters->ActiveConnections = 0;
+        counters->InactiveConnections = 0;
     }
 
     /// <summary>A flow has changed its state.</summary>
@@ -55,6 +62,7 @@ public static unsafe class FlowCounts
     public static ulong Load(ServerCounters* counters, byte incarnation) =>
         counters->Incarnation != incarnation ? 0 : ((ulong)counters->ActiveConnections * 256) + counters->InactiveConnections;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ref uint Of(ServerCounters* counters, uint flowState) =>
         ref FlowStates.IsActive(flowState) ? ref counters->ActiveConnections : ref counters->InactiveConnections;
 }

@@ -79,8 +79,10 @@ public unsafe struct FlowTable4
 
     /// <summary>A place for a new flow: its key is set, its value is left for the caller. Null if both buckets are full of live flows.</summary>
     /// <param name="displaced">Value of an expired flow that the place was taken from, else 0.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong* Insert(uint hash, ulong key, uint nowMs, out ulong displaced)
     {
+        displaced = 0;
         ulong* bucket = First(hash);
         uint free = Match(bucket, 0);
         if (free == 0)
@@ -89,22 +91,35 @@ public unsafe struct FlowTable4
             free = Match(bucket, 0);
         }
 
-        displaced = 0;
-        if (free == 0)
-        {
-            free = FindExpired(First(hash), nowMs);
-            bucket = free != 0 ? First(hash) : bucket;
-            free = free != 0 ? free : FindExpired(bucket, nowMs);
-            if (free == 0)
-            {
-                return null;
-            }
+        return free == 0 ? InsertForExpired(hash, key, nowMs, out displaced) : Put(bucket, free, key);
+    }
 
-            displaced = bucket[Ways + BitOperations.TrailingZeroCount(free)];
-            Count--;
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ulong* InsertForExpired(uint hash, ulong key, uint nowMs, out ulong displaced)
+    {
+        displaced = 0;
+        ulong* bucket = First(hash);
+        uint expired = FindExpired(bucket, nowMs);
+        if (expired == 0)
+        {
+            bucket = Second(hash);
+            expired = FindExpired(bucket, nowMs);
         }
 
-        int way = BitOperations.TrailingZeroCount(free);
+        if (expired == 0)
+        {
+            return null;
+        }
+
+        displaced = bucket[Ways + BitOperations.TrailingZeroCount(expired)];
+        Count--;
+        return Put(bucket, expired, key);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ulong* Put(ulong* bucket, uint ways, ulong key)
+    {
+        int way = BitOperations.TrailingZeroCount(ways);
         bucket[way] = key;
         Count++;
         return bucket + Ways + way;
