@@ -102,7 +102,7 @@ public sealed class SnatTests : IDisposable
 
         AssertIsShown(source, server);
         Assert.Equal(SocketError.ConnectionRefused, Transfer.DatagramError(_inside, server, ClosedPort));
-        Assert.Contains("exceeded", _inside.Try($"ping -n -c 1 -W 2 -t 1 {server}").Output, StringComparison.OrdinalIgnoreCase);
+        Assert.Matches($"(?i)From {(v6 ? S1Lab.DipV6 : S1Lab.Dip).Split('/')[0]} .*exceeded", _inside.Try($"ping -n -c 1 -W 2 -t 1 {server}").Output);
     }
 
     private void AssertIsShown(string source, string server)

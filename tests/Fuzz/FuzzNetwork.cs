@@ -35,7 +35,7 @@ public static class FuzzNetwork
             s_builder.Interface(s_interfaces[i].Port, (ushort)s_interfaces[i].Vlan, own[i], (ushort)s_interfaces[i].Mtu);
         }
 
-        s_builder.Local("fd16::2", LocalAddressKind.Own, Untagged);
+        s_builder.Local(new IPAddress(Own6).ToString(), LocalAddressKind.Own, Untagged);
         const ForwardingMethod Dr = ForwardingMethod.DirectRouting, Tunnel = ForwardingMethod.Tunnel, Nat = ForwardingMethod.Nat;
         Add("172.16.58.1", 80, Wire.Tcp, Scheduler.Maglev, (Dr, Untagged, "172.16.58.7", 0, 2), (Tunnel, Untagged, "172.16.58.9", 0, 2), (Tunnel, Untagged, "fd16::9", 0, 1), (Tunnel, Untagged, "172.16.58.10", GueSummed, 1), (Tunnel, Untagged, "fd16::10", Gue, 1), (Tunnel, Tagged, "10.1.0.11", GreSummed, 1), (Nat, Untagged, "172.16.58.7", 8080, 2), (Nat, Outside, "192.0.2.7", 8080, 1));
         Add("172.16.58.1", 53, Wire.Udp, Scheduler.Wlc, (Dr, Tagged, "10.1.0.7", 0, 1), (Nat, Tagged, "10.1.0.7", 5353, 2), (Tunnel, Tagged, "10.1.0.9", 0, 1), (Tunnel, Tagged, "10.1.0.10", Gue, 1), (Tunnel, Untagged, "fd16::11", GreSummed, 1));
@@ -64,6 +64,9 @@ public static class FuzzNetwork
 
     /// <summary>For the engine.</summary>
     public static SnapshotContent Content => s_builder.Content;
+
+    /// <summary>The director's only IPv6 address beside link-local ones.</summary>
+    public static byte[] Own6 { get; } = IPAddress.Parse("fd16::2").GetAddressBytes();
 
     /// <summary>For the second reading.</summary>
     public static IReadOnlyList<FuzzService> Services { get; }

@@ -21,7 +21,7 @@ public static class RefusalRules
         byte[] ip = frame[l3..];
         bool v6 = ip[0] >> 4 == 6;
         byte[] from = v6 ? ip[8..24] : ip[12..16], to = v6 ? ip[24..40] : ip[16..20];
-        byte[]? source = FuzzNetwork.IsVip(to) ? to : v6 ? LinkLocal(portMac) : own4;
+        byte[]? source = FuzzNetwork.IsVip(to) ? to : !v6 ? own4 : IsLinkLocal(from) ? LinkLocal(portMac) : FuzzNetwork.Own6;
         if ((frame[0] & 1) != 0 || source == null || !(v6 ? IsOwed6(ip, from) : IsOwed4(ip, from, reason)))
         {
             return null;
@@ -127,6 +127,8 @@ public static class RefusalRules
 
         return (next, at);
     }
+
+    private static bool IsLinkLocal(byte[] address) => address[0] == 0xFE && (address[1] & 0xC0) == 0x80;
 
     private static byte[] LinkLocal(byte[] mac) => [0xFE, 0x80, 0, 0, 0, 0, 0, 0, (byte)(mac[0] ^ 2), mac[1], mac[2], 0xFF, 0xFE, mac[3], mac[4], mac[5]];
 

@@ -108,6 +108,30 @@ public sealed class RefusalTests : IDisposable
         Assert.Equal(System.Net.IPAddress.Parse(LinkLocal6).GetAddressBytes(), _rig.Sent[1].Frame[22..38]);
     }
 
+    /// <summary>RFC 4443 section 2.2, RFC 6724 section 5 rules 2, 5 and 8: a router passes nothing on that comes from a link-local address.</summary>
+    [Theory]
+    [InlineData("2001:db8::11", "2001:db8::2", "fd00::2 2001:db8::2", "2001:db8:0:1::2")]
+    [InlineData("fd00:1::11", "fd00::2", "2001:db8::2 fd00::2", "")]
+    [InlineData("2001:db8:0:1::11", "2001:db8::2", "2001:db8::2", "2001:db8:0:1::2")]   // the interface counts before the prefix
+    [InlineData("2001:db8::11", "2001:db8:0:1::2", "", "2001:db8:0:1::2")]
+    [InlineData("2001:db8::11", "2001:db8:0:1::2", "fe80::2", "2001:db8:0:1::2")]
+    [InlineData("fe80::11", LinkLocal6, "2001:db8::2", "2001:db8:0:1::2")]
+    [InlineData("2001:db8::11", LinkLocal6, "", "")]
+    public void TheOwnAddressSuitsTheOneThatIsTold(string told, string from, string own, string ofAnotherInterface)
+    {
+        ContentBuilder builder = new();
+        ushort lan = builder.Interface(0, 0, Own), other = builder.Interface(0, 100, "10.1.0.2");
+        foreach ((string addresses, ushort id) in ((string, ushort)[])[(ofAnotherInterface, other), (own, lan)])
+        {
+            Array.ForEach(addresses.Split(' ', StringSplitOptions.RemoveEmptyEntries), a => builder.Local(a, LocalAddressKind.Own, id));
+        }
+
+        builder.Local(Vip6, LocalAddressKind.Vip);
+        using SlowPathRig rig = new(builder.Content);
+        rig.Refuse(Packet(told, Client6, 10), DropReason.TooBig, 1_380);
+        Assert.Equal(System.Net.IPAddress.Parse(from), new System.Net.IPAddress(Assert.Single(rig.Sent).Frame[22..38]));
+    }
+
     [Fact]
     public void WithoutDontFragmentNobodyIsTold()
     {

@@ -6,7 +6,7 @@ namespace Forwarder.Engine;
 /// Tells the sender of a packet that the director could not pass on. As a router: fragmentation needed (RFC 1191), packet too
 /// big (RFC 4443 section 3.2), time exceeded. As the VIP's host, where no service or no server takes it: TCP reset, SCTP ABORT, else port
 /// unreachable. It goes back to the MAC address that the packet came from. An error for a packet to a VIP comes from the VIP,
-/// as in IPVS. Rate-limited as RFC 1812 section 4.3.2.8 and RFC 4443 section 2.4 (f) ask.
+/// as in IPVS, others from an own address. Rate-limited as RFC 1812 section 4.3.2.8 and RFC 4443 section 2.4 (f) ask.
 /// </summary>
 internal sealed unsafe class Refusals(ISlowPathHost host, SlowPathCounters* counters)
 {
@@ -22,7 +22,7 @@ internal sealed unsafe class Refusals(ISlowPathHost host, SlowPathCounters* coun
     private long _tokens = BurstMax, _refilledMs;
 
     /// <summary>Sends the error for a frame, if its kind gets one. The frame stays the caller's.</summary>
-    public void Send(byte* frame, int length, int port, ulong portMac, uint own4, DropReason reason, int mtuBytes, long nowMs, bool toVip, uint group)
+    public void Send(byte* frame, int length, int port, ulong portMac, in SnapshotView view, int interfaceId, DropReason reason, int mtuBytes, long nowMs, bool toVip, uint group)
     {
         int l3 = *(ushort*)(frame + 12) == Wire.Vlan ? Wire.EthernetBytes + Wire.VlanTagBytes : Wire.EthernetBytes;
         byte* ip = frame + l3;
@@ -62,7 +62,8 @@ internal sealed unsafe class Refusals(ISlowPathHost host, SlowPathCounters* coun
         }
 
         int quoted = Math.Min(length - l3, (v4 ? ErrorMax4Bytes - Wire.Ipv4Bytes : ErrorMax6Bytes - Wire.Ipv6Bytes) - IcmpBytes);
-        int bytes = v4 ? Make4(error + l3, ip, quoted, toVip ? *(uint*)(ip + 16) : own4, reason, mtuBytes) : Make6(error + l3, ip, quoted, portMac, reason, mtuBytes, toVip);
+        int bytes = v4 ? Make4(error + l3, ip, quoted, toVip ? *(uint*)(ip + 16) : view.Interfaces[interfaceId].Address4, reason, mtuBytes)
+            : Make6(error + l3, ip, quoted, toVip ? (*(ulong*)(ip + 24), *(ulong*)(ip + 32)) : Own6(view, interfaceId, portMac, ip), reason, mtuBytes);
         Sent(packet, error, l3 + bytes, port, group);
     }
 
@@ -120,6 +121,10 @@ internal sealed unsafe class Refusals(ISlowPathHost host, SlowPathCounters* coun
         return _tokens > 0 && _tokens-- > 0;
     }
 
+    /// <summary>Chosen as for any packet of the director's own (RFC 4443 section 2.2): routers pass nothing on that comes from a link-local address.</summary>
+    private static (ulong High, ulong Low) Own6(in SnapshotView view, int interfaceId, ulong portMac, byte* ip) =>
+        OwnAddress6.TryFind(view, interfaceId, *(ulong*)(ip + 8), *(ulong*)(ip + 16), out ulong high, out ulong low) ? (high, low) : (NeighbourMessages.LinkLocalHigh, NeighbourMessages.LinkLocalLow(portMac));
+
     private static int Make4(byte* ip, byte* original, int quoted, uint source, DropReason reason, int mtuBytes)
     {
         int payload = IcmpBytes + quoted;
@@ -136,11 +141,10 @@ internal sealed unsafe class Refusals(ISlowPathHost host, SlowPathCounters* coun
         return Wire.Ipv4Bytes + payload;
     }
 
-    private static int Make6(byte* ip, byte* original, int quoted, ulong portMac, DropReason reason, int mtuBytes, bool toVip)
+    private static int Make6(byte* ip, byte* original, int quoted, (ulong High, ulong Low) source, DropReason reason, int mtuBytes)
     {
         int payload = IcmpBytes + quoted;
-        ulong high = toVip ? *(ulong*)(original + 24) : NeighbourMessages.LinkLocalHigh, low = toVip ? *(ulong*)(original + 32) : NeighbourMessages.LinkLocalLow(portMac);
-        byte* icmp = IpHeader.Write6(ip, payload, Wire.Icmpv6, high, low, *(ulong*)(original + 8), *(ulong*)(original + 16));
+        byte* icmp = IpHeader.Write6(ip, payload, Wire.Icmpv6, source.High, source.Low, *(ulong*)(original + 8), *(ulong*)(original + 16));
         *(uint*)icmp = reason switch
         {
             DropReason.TooBig => TooBig6,

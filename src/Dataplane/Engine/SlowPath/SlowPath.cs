@@ -78,7 +78,7 @@ public sealed unsafe class SlowPath
         uint own4 = interfaceId < 0 ? 0 : _view.Interfaces[interfaceId].Address4;
         if (!(acceptsNone && reason == DropReason.NoService) && (toVip || !v4 || own4 != 0))
         {
-            _refusals.Send(frame, length, port, _portMacs[port], own4, reason, mtuBytes, nowMs, toVip, group);
+            _refusals.Send(frame, length, port, _portMacs[port], _view, interfaceId, reason, mtuBytes, nowMs, toVip, group);
         }
 
         _host.Drop(packet, reason);
