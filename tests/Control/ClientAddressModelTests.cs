@@ -28,11 +28,15 @@ public sealed class ClientAddressModelTests
     [InlineData("proxyV2", "toa", "other")]
     public void AServerIsToldInOneWay(string? first, string? second, string pool)
     {
-        VirtualService[] services = [Service(79, null, s_told with { Port = 8081 }), Service(80, first, s_told), Service(81, second, s_told, pool: pool)];
+        VirtualService[] services = [Service(79, null, s_told with { Address = "172.16.58.8" }), Service(80, first, s_told), Service(81, second, s_told, pool: pool)];
         ApiException refused = Assert.Throws<ApiException>(() => Build(services));
-        Assert.Equal("/services/2/servers/0", refused.Pointer);
-        Assert.Contains($"Real server 172.16.58.7:8080 has clientAddress {second ?? "none"} here and {first ?? "none"} in tcp:172.16.58.1:80 (/services/1)", refused.Message, StringComparison.Ordinal);
-        Assert.Contains("Allowed are the same clientAddress in both services, or another port", refused.Message, StringComparison.Ordinal);
+        bool isFirst = second == "toa"; // the one that differs from it is named
+        Assert.Equal(isFirst ? "/services/1/servers/0" : "/services/2/servers/0", refused.Pointer);
+        Assert.Contains(
+            isFirst ? $"Real server 172.16.58.7:8080 has clientAddress {first} here and toa in tcp:172.16.58.1:81 (/services/2)" : $"Real server 172.16.58.7:8080 has clientAddress {second ?? "none"} here and {first ?? "none"} in tcp:172.16.58.1:80 (/services/1)",
+            refused.Message,
+            StringComparison.Ordinal);
+        Assert.Contains("Allowed are the same clientAddress in both services (to change it in both, put the whole configuration), or another", refused.Message, StringComparison.Ordinal);
 
         // NAT64: what counts is the server.
         services[2] = Service(81, second, s_told, "fd16::100", pool: pool);
@@ -45,9 +49,23 @@ public sealed class ClientAddressModelTests
     [Fact]
     public void WhatTheServerCanTellApartIsAllowed() => Build(
     [
-        Service(80, "proxyV2", s_told), Service(80, "none", s_told, protocol: "udp"), Service(81, "toa", s_told with { Port = 8081 }), Service(82, null, s_told with { Port = 8082 }),
+        Service(80, "proxyV2", s_told), Service(80, "none", s_told, protocol: "udp"), Service(82, null, s_told with { Port = 8082 }),
+        Service(81, "toa", s_told with { Address = "172.16.58.8" }), Service(83, "toa", s_told with { Address = "172.16.58.8", Port = 8083 }), Service(84, null, s_told with { Address = "172.16.58.8", Method = "nat" }),
         Service(8080, null, s_told with { Method = "nat" }), Service(8080, null, s_told with { Method = "dr" }, "172.16.58.9"),
     ]);
+
+    /// <summary>The kernel's module reads the option on all ports of a host.</summary>
+    [Theory]
+    [InlineData(null)]
+    [InlineData("proxyV2")]
+    public void AServerIsToldByToaOnAllPorts(string? how)
+    {
+        ApiException refused = Assert.Throws<ApiException>(() => Build([Service(80, how, s_told with { Port = 8082 }), Service(81, "toa", s_told)]));
+        Assert.Equal("/services/0/servers/0", refused.Pointer);
+        Assert.Contains($"Real server 172.16.58.7:8082 has clientAddress {how ?? "none"} here and toa in tcp:172.16.58.1:81 (/services/1)", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("or another server, as TOA's module reads the option on all ports of a host", refused.Message, StringComparison.Ordinal);
+        Build([Service(80, how, s_told with { Port = 8082 }, protocol: "udp"), Service(81, "toa", s_told)]);
+    }
 
     [Fact]
     public void HostsBehindSnatComeFromOtherSourceAddresses()

@@ -11,7 +11,7 @@ namespace Forwarder.EndToEnd.Tests;
 /// </summary>
 public sealed class HandOverTests : IDisposable
 {
-    private const int Connections = 10_000, WebPort = 80, ServerPort = 8081, TransferPort = 8080, TransferBytes = 20_000_000, DatagramPort = 5002, FirstClientPort = 20_000, Upper = 5, Max = 40, Late = 2; // flows that a worker may open while it is not yet told
+    private const int Connections = 10_000, WebPort = 80, ServerPort = 8081, TransferPort = 8080, TransferBytes = 20_000_000, DatagramPort = 5002, FirstClientPort = 20_000, Upper = 10, Max = 40, Late = 6; // flows that a worker may open while it is not yet told: fewer than another limit's worth
     private const string Outside = "203.0.113.9", Outside6 = "2001:db8:2::9";
     private readonly S1Lab _lab = new();
 

@@ -121,11 +121,11 @@ static int by_fullnat(struct engine *e, struct burst *b, int i, const struct tar
     return 1;
 }
 
-static int by_method(struct engine *e, struct burst *b, int i, const struct server *server, int to_client)
+static __rte_always_inline int by_method(struct engine *e, struct burst *b, int i, const struct server *server, enum method method, int to_client)
 {
     const struct target *t = e->targets + server->target;
     const struct service *s = e->services + server->service;
-    if (server->method != METHOD_NAT) {
+    if (method != METHOD_NAT) {
         return by_fullnat(e, b, i, t, s, to_client);
     }
     if (to_client) {
@@ -211,7 +211,7 @@ static void send(struct engine *e, struct burst *b, int i, const struct server *
     e->counters->forwarded_bytes += ip_bytes;
 }
 
-static void translate_one(struct engine *e, struct burst *b, int i, const struct server *server, uint32_t ip_bytes)
+static __rte_always_inline void translate_one(struct engine *e, struct burst *b, int i, const struct server *server, enum method method, uint32_t ip_bytes)
 {
     int to_client = (b->path[i] & PATH_REPLY) != 0;
     uint64_t *flow = b->flow[i];
@@ -220,7 +220,7 @@ static void translate_one(struct engine *e, struct burst *b, int i, const struct
         return;
     }
     uint64_t hop = e->last_hop[value_last_hop(*flow)];
-    if (!is_passable(b, i, ip_bytes, to_client ? e->port_mtu[hop >> 48 & 0xF] : server->mtu) || !by_method(e, b, i, server, to_client)) {
+    if (!is_passable(b, i, ip_bytes, to_client ? e->port_mtu[hop >> 48 & 0xF] : server->mtu) || !by_method(e, b, i, server, method, to_client)) {
         return;
     }
     if (to_client) {
@@ -230,17 +230,43 @@ static void translate_one(struct engine *e, struct burst *b, int i, const struct
     }
 }
 
-__rte_noinline void rewrite_other(struct engine *e, struct burst *b, int count)
+/* From the n-th packet on all of one method; returns the place of the first of another one. */
+static __rte_always_inline int all(struct engine *e, struct burst *b, int n, int count, enum method method)
 {
-    for (int n = 0; n < count; n++) {
+    for (; n < count; n++) {
         int i = b->missed[n];
         const struct server *server = e->servers + b->server[i];
+        if (server->method != method) {
+            break;
+        }
         uint32_t ip_bytes = trim(b, i);
-        if (server->method != METHOD_TUNNEL) {
-            translate_one(e, b, i, server, ip_bytes);
+        if (method != METHOD_TUNNEL) {
+            translate_one(e, b, i, server, method, ip_bytes);
         } else if (is_passable(b, i, ip_bytes, server->mtu)) {
             tunnel_encapsulate(e, b, i, e->targets + server->target, ip_bytes);
             send(e, b, i, server, ip_bytes);
+        }
+    }
+    return n;
+}
+
+static __rte_noinline int all_nat(struct engine *e, struct burst *b, int n, int count) { return all(e, b, n, count, METHOD_NAT); }
+static __rte_noinline int all_fullnat(struct engine *e, struct burst *b, int n, int count) { return all(e, b, n, count, METHOD_FULLNAT); }
+static __rte_noinline int all_tunnel(struct engine *e, struct burst *b, int n, int count) { return all(e, b, n, count, METHOD_TUNNEL); }
+
+__rte_noinline void rewrite_other(struct engine *e, struct burst *b, int count)
+{
+    for (int n = 0; n < count;) {
+        switch (e->servers[b->server[b->missed[n]]].method) {
+        case METHOD_NAT:
+            n = all_nat(e, b, n, count);
+            break;
+        case METHOD_FULLNAT:
+            n = all_fullnat(e, b, n, count);
+            break;
+        default:
+            n = all_tunnel(e, b, n, count);
+            break;
         }
     }
 }

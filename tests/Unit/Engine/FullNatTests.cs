@@ -241,4 +241,33 @@ public sealed unsafe class FullNatTests : IDisposable
 
         Assert.All(flows, f => Assert.InRange(f, 30, 70));
     }
+
+    /// <summary>
+    /// A flow's server has no weight any more, the client uses its port again, and more comes in the same burst: the flow ends by the SYN, and what
+    /// had found it before does not write into its place.
+    /// </summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void WhatEndsInABurstKeepsNothing(bool v6)
+    {
+        SnapshotContent content = Service(v6, Wire.Tcp);
+        content.Services[1] = content.Services[1] with { Scheduler = Scheduler.Wlc };
+        _rig.Publish(content);
+        byte[] Segment(byte flags) => Request(v6, Wire.Tcp, tcpFlags: flags);
+        FromClient(Segment(Wire.Syn));
+        FromClient(Segment(Wire.Ack));
+        FromClient(Segment(Wire.Rst));
+        content.Servers[1] = content.Servers[1] with { Weight = 0 };
+        _rig.Publish(content);
+        _rig.Run(1, [.. new[] { Segment(Wire.Syn), Segment(Wire.Ack) }.Select(p => Frames.Of(p, OwnMac + (1UL << 40), RouterMac))]);
+        Assert.NotEqual(Verdict.Forward, _rig.Burst->VerdictOf(0));
+        Assert.Equal((Verdict.Drop, DropReason.FlowTableFull), (_rig.Burst->VerdictOf(1), (DropReason)_rig.Burst->Reason[1]));
+        Assert.Equal(0u, _rig.State->Flows4.Count + _rig.State->Flows6.Count);
+        Assert.Equal(0UL, _rig.Region.SourceCounters(0)[1].PortsInUse);
+        for (int number = 0; number < LastHops.Capacity; number++)
+        {
+            Assert.Equal(0u, _rig.State->LastHopUses[number]);
+        }
+    }
 }

@@ -39,8 +39,8 @@ internal static class ClientAddresses
     }
 
     /// <summary>
-    /// A server believes what it is told from its source addresses: nobody may reach it from these in another way than by services that tell
-    /// it so. A client of a service that tells nothing could write header or option himself, and so could a host behind SNAT.
+    /// A server believes what it is told from the director's source addresses: no service and no rule of SNAT with the same pool may lead to it from these
+    /// that does not tell it so. A client of a service that tells nothing could write header or option himself, and so could a host behind SNAT.
     /// </summary>
     /// <exception cref="ApiException">There is such a way.</exception>
     public static void Check(DirectorModel model)
@@ -59,22 +59,24 @@ internal static class ClientAddresses
 
     private static void CheckServers(IReadOnlyList<ServiceModel> services)
     {
-        Dictionary<(byte, IPAddress, int), int> firstOf = [];
-        for (int i = 0; i < services.Count; i++)
+        Dictionary<(byte, IPAddress, int), int> firstOf = [], toaOf = [];
+        foreach ((int i, int n, ServerModel server) in FullNatServers(services).Where(s => services[s.Service].ClientAddress == ClientAddressMode.Toa))
         {
-            for (int n = 0; n < services[i].Servers.Count; n++)
-            {
-                ServerModel server = services[i].Servers[n];
-                if (server.Method != ForwardingMethod.FullNat || firstOf.TryAdd((services[i].Key.Protocol, server.Address, server.Port), i))
-                {
-                    continue;
-                }
+            toaOf.TryAdd((services[i].Key.Protocol, server.Address, 0), i);
+        }
 
-                int other = firstOf[(services[i].Key.Protocol, server.Address, server.Port)];
-                ModelBuilder.Demand(services[other].ClientAddress == services[i].ClientAddress, $"/services/{i}/servers/{n}", $"Real server {server.Id} has clientAddress {NameOf(services[i].ClientAddress)} here and {NameOf(services[other].ClientAddress)} in {services[other].Key} (/services/{other}): clients of one could forge what the server is told in the other. Allowed are the same clientAddress in both services, or another port of the server.");
-            }
+        foreach ((int i, int n, ServerModel server) in FullNatServers(services))
+        {
+            byte protocol = services[i].Key.Protocol;
+            bool isToa = toaOf.TryGetValue((protocol, server.Address, 0), out int other); // the option is read on all ports of a host
+            other = isToa ? other : firstOf.TryAdd((protocol, server.Address, server.Port), i) ? i : firstOf[(protocol, server.Address, server.Port)];
+            string elsewhere = isToa ? "another server, as TOA's module reads the option on all ports of a host" : "another port of the server";
+            ModelBuilder.Demand(services[other].ClientAddress == services[i].ClientAddress, $"/services/{i}/servers/{n}", $"Real server {server.Id} has clientAddress {NameOf(services[i].ClientAddress)} here and {NameOf(services[other].ClientAddress)} in {services[other].Key} (/services/{other}): clients of one could forge what the server is told in the other. Allowed are the same clientAddress in both services (to change it in both, put the whole configuration), or {elsewhere}.");
         }
     }
+
+    private static IEnumerable<(int Service, int Server, ServerModel Model)> FullNatServers(IReadOnlyList<ServiceModel> services) =>
+        services.SelectMany((service, i) => service.Servers.Select((server, n) => (i, n, server))).Where(s => s.server.Method == ForwardingMethod.FullNat);
 
     private static void CheckPool(DirectorModel model, SnatRuleModel rule, string at)
     {

@@ -84,7 +84,7 @@ internal static class SnatRuleBuilder
             string networks = string.Join(", ", model.Interfaces.SelectMany(n => n.Addresses).Select(a => a.Network));
             Demand(by >= 0, where, $"{gateway} is in no connected network; a gateway must be on one of: {(networks.Length == 0 ? "(no interface has an address)" : networks)}.");
             IPNetwork on = model.Interfaces[by].Addresses.First(a => a.Network.Contains(gateway)).Network;
-            Demand(!IsEnd(on, gateway), where, $"{gateway} is the first or last address of {on}, and so no host's; a gateway must be another one.");
+            Demand(gateway.AddressFamily != AddressFamily.InterNetwork || !IsEnd(on, gateway), where, $"{gateway} is the first or last address of {on}, and so no host's; a gateway must be another one.");
             IEnumerable<IPNetwork> elsewhere = model.Interfaces.Where((_, n) => n != by).SelectMany(n => n.Addresses).Select(a => a.Network).Where(n => n.BaseAddress.AddressFamily == gateway.AddressFamily);
             paths.Add(new SnatPathModel(gateway, by, hasExceptions ? [.. elsewhere.Distinct()] : []));
         }
@@ -92,17 +92,11 @@ internal static class SnatRuleBuilder
         return paths;
     }
 
-    /// <summary>Whether an address is the network itself or its broadcast address (RFC 919 section 7); two hosts alone have both (RFC 3021). Of IPv6 the first one is all routers' (RFC 4291 section 2.6.1).</summary>
+    /// <summary>Whether an address is the network itself or its broadcast address (RFC 919 section 7); two hosts alone have both (RFC 3021). IPv6 has no such: at its first one all routers answer (RFC 4291 section 2.6.1).</summary>
     private static bool IsEnd(IPNetwork network, IPAddress address)
     {
-        bool v4 = address.AddressFamily == AddressFamily.InterNetwork;
-        byte[] last = network.BaseAddress.GetAddressBytes();
-        for (int bit = network.PrefixLength; bit < last.Length * 8; bit++)
-        {
-            last[bit / 8] |= (byte)(0x80 >> (bit % 8));
-        }
-
-        return network.PrefixLength < (v4 ? 31 : 127) && (address.Equals(network.BaseAddress) || (v4 && address.Equals(new IPAddress(last))));
+        SnatRange all = SnatRange.Of(network), one = SnatRange.Of(address);
+        return network.PrefixLength < 31 && (one.First == all.First || one.Last == all.Last);
     }
 
     private static int IndexOf(IReadOnlyList<InterfaceModel> interfaces, string name, string at)

@@ -74,6 +74,15 @@ public unsafe struct Burst
         Reason[index] = (byte)reason;
     }
 
+    /// <summary>A flow has ended: packets of this burst that have found it have none now.</summary>
+    public void Forget(ulong* value)
+    {
+        for (int i = 0; i < Count; i++)
+        {
+            Flow[i] = Flow[i] == (ulong)value ? 0 : Flow[i];
+        }
+    }
+
     /// <summary>Drops a packet and has its sender told. The frame must be as it came.</summary>
     public void Refuse(int index, DropReason reason, uint mtuBytes)
     {

@@ -88,13 +88,13 @@ internal static unsafe class RewriteOther
             TargetEntry* target = state->View.Targets + server->Target;
             byte path = burst->Path[i];
             bool toClient = (path & PacketPath.Reply) != 0;
-            if ((path & PacketPath.Error) != 0 || service->Protocol == Wire.Sctp || (method == ForwardingMethod.FullNat && IsRareFullNat(state, service, target)))
+            ulong* flow = (ulong*)burst->Flow[i];
+            if ((path & PacketPath.Error) != 0 || service->Protocol == Wire.Sctp || (method == ForwardingMethod.FullNat && IsRareFullNat(state, service, target, flow)))
             {
                 Rare(state, burst, i, server);
                 continue;
             }
 
-            ulong* flow = (ulong*)burst->Flow[i];
             if (!HasWay(state, burst, i, flow, toClient, error: false))
             {
                 continue;
@@ -143,10 +143,11 @@ internal static unsafe class RewriteOther
         return n;
     }
 
-    /// <summary>Whether servers are told clients' addresses, or the other family is spoken.</summary>
+    /// <summary>Whether the server is told the client's address, or speaks the other family. A flow may have begun to be told before the service's setting was changed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsRareFullNat(EngineState* state, ServiceEntry* service, TargetEntry* target) =>
-        (state->Ports.ToldFlows | (uint)service->ClientAddress) != 0 || target->IpVersion != service->IpVersion;
+    private static bool IsRareFullNat(EngineState* state, ServiceEntry* service, TargetEntry* target, ulong* flow) =>
+        service->ClientAddress != ClientAddressMode.None || target->IpVersion != service->IpVersion
+        || (state->Ports.ToldFlows != 0 && flow != null && LocalPorts.ToldOf(state, flow, service->IpVersion)->State != ClientAddressState.None);
 
     /// <summary>Whether a packet of NAT has a flow and, as its direction needs, the client's last hop. If not, it is dropped.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -161,7 +162,7 @@ internal static unsafe class RewriteOther
         return true;
     }
 
-    /// <summary>ICMP errors, SCTP, NAT64, servers that are told clients' addresses.</summary>
+    /// <summary>ICMP errors, SCTP, NAT64, servers that are told clients' addresses: what <see cref="ByNat"/> and <see cref="ByFullNat"/> are for.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Rare(EngineState* state, Burst* burst, int i, ServerEntry* server)
     {

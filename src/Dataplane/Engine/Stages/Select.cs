@@ -198,6 +198,7 @@ public static unsafe class Select
         }
         else if (value != null)
         {
+            burst->Forget(value);
             state->Flows4.Remove(value);
         }
 
@@ -244,6 +245,7 @@ public static unsafe class Select
         }
         else if (entry != null)
         {
+            burst->Forget(&entry->Value);
             state->Flows6.Remove(entry);
         }
 

@@ -27,6 +27,7 @@ internal static unsafe class SelectSnat
             // A rule was changed: the way back ends, too. Not because the packet came by another interface: anybody could send it.
             if (entry != null && !isError && !SnatLookup.TryFind(state, burst, i, t, out _, byAnyInterface: true))
             {
+                burst->Forget(&entry->Value);
                 FlowSweep.Remove6(state, entry);
                 state->Block->Flows6 = state->Flows6.Count;
             }
@@ -175,6 +176,7 @@ internal static unsafe class SelectSnat
         if (fault != DropReason.None)
         {
             burst->Drop(i, fault);
+            burst->Forget(&entry->Value);
             state->Flows6.Remove(entry);
         }
         else

@@ -18,7 +18,7 @@ internal static unsafe class Snat
         byte path = burst->Path[i];
         bool toClient = (path & PacketPath.Reply) != 0, error = (path & PacketPath.Error) != 0;
         ulong* flow = (ulong*)burst->Flow[i];
-        if (!SnatFlows.Holds(state, flow))
+        if (flow == null || !SnatFlows.Holds(state, flow))
         {
             burst->Drop(i, DropReason.NoDestination); // a service's flow: its server's slot is a rule's now
             return;
