@@ -55,6 +55,8 @@ public sealed class ApiTests(ControlBed bed) : IClassFixture<ControlBed>
     [InlineData("DELETE", "?all=false", 422, "all=true")]
     [InlineData("DELETE", "?all=true&state=UDP", 422, "none of these")]
     [InlineData("DELETE", "?all=maybe", 400, "maybe")]
+    [InlineData("DELETE", "?client=172.16.0.1&sevrice=udp:172.16.58.1:92", 422, "no parameter \"sevrice\"; allowed are service, client, server, state, all.")]
+    [InlineData("GET", "?limit=2", 422, "allowed are cursor, service, client, server, state.")]
     [InlineData("DELETE", "?service=tcp:172.16.58:80", 422, "?service=tcp:172.16.58:80")]
     [InlineData("DELETE", "?client=172.16", 422, "172.16.58.7:80")]
     [InlineData("GET", "?server=any", 422, "or removed")]
@@ -68,6 +70,20 @@ public sealed class ApiTests(ControlBed bed) : IClassFixture<ControlBed>
         await StartAsync();
         (int status, string body, _) = await bed.SendAsync(new HttpMethod(method), "v1/connections" + query);
         Assert.Equal((expected, expected), (status, ProblemOf(body).Status));
+        Assert.Contains(says, ProblemOf(body).Detail, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("POST", "v1/snat?befor=web", "allowed are before.")]
+    [InlineData("POST", "v1/counters/zero?servic=x", "allowed are service.")]
+    [InlineData("GET", "v1/services?id=x", "it takes none.")]
+    [InlineData("GET", "v1/services/tcp:172.16.58.1:80?id=x", "it takes none.")]
+    [InlineData("PUT", "v1/config?ifMatch=x", "it takes none.")]
+    public async Task AParameterThatThereIsNotIsRefused(string method, string path, string says)
+    {
+        await StartAsync();
+        (int status, string body, _) = await bed.SendAsync(new HttpMethod(method), path, method == "GET" ? null : "{}");
+        Assert.Equal(422, status);
         Assert.Contains(says, ProblemOf(body).Detail, StringComparison.Ordinal);
     }
 

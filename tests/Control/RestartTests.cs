@@ -52,6 +52,7 @@ public sealed class RestartTests
         await File.WriteAllTextAsync(bed.StatePath, (await File.ReadAllTextAsync(bed.StatePath)).Replace("\"wlc\"", "\"rr\"", StringComparison.Ordinal));
         ApiException e = await Assert.ThrowsAsync<ApiException>(() => bed.StartAsync());
         Assert.Equal("/services/0/scheduler", e.Pointer);
+        Assert.EndsWith($"(in {bed.StatePath})", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]

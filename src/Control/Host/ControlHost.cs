@@ -61,6 +61,7 @@ public static class ControlHost
         WebApplication app = builder.Build();
         app.UseMiddleware<ProblemMiddleware>();
         app.UseRouting();
+        app.UseMiddleware<QueryMiddleware>();
         Endpoints.Map(app);
         return app;
     }

@@ -520,6 +520,25 @@ public sealed unsafe class SnatTests : IDisposable
         Assert.Equal(Verdict.Punt, Became);
     }
 
+    /// <summary>Without rules no packet is looked at for SNAT: the sweep ends what is left.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void TheLastRulesFlowsEndWithIt(bool v6)
+    {
+        Rules();
+        FromInside(Ip.Packet(Wire.Udp, In(v6), HostPort, Out(v6), OutsidePort));
+        Assert.Equal((1UL, 1U), (PortsInUse(v6 ? 2 : 1), _rig.State->Flows6.Count));
+        Use(Net());
+        for (int turn = 0; turn < 10; turn++)
+        {
+            _rig.State->NowMs += 100;
+            FlowSweep.Run(_rig.State);
+        }
+
+        Assert.Equal((0UL, 0U), (PortsInUse(v6 ? 2 : 1), _rig.State->Flows6.Count));
+    }
+
     /// <summary>After many changes a slot may have its number of incarnation again, and be that of a service's server: a flow of SNAT is no client's of it.</summary>
     [Fact]
     public void AFlowIsNotTakenForOneOfAService()

@@ -47,8 +47,20 @@ public sealed class DirectorState(ControlOptions options, StateStore store, Stat
     {
         if (store.Load(options.ConfigPath) is { } stored)
         {
-            InForce next = new(stored, ModelBuilder.Build(stored, _checked));
+            InForce next = new(stored, Build(stored));
             Take(next, await deployment.PutAsync(stored, deployment.Compile(next)));
+        }
+    }
+
+    private DirectorModel Build(DesiredState stored)
+    {
+        try
+        {
+            return ModelBuilder.Build(stored, _checked);
+        }
+        catch (ApiException e)
+        {
+            throw new ApiException(e.Status, e.Title, $"{e.Message} (in {store.PathOf(options.ConfigPath)})", e.Pointer);
         }
     }
 

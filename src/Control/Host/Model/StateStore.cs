@@ -15,11 +15,14 @@ public sealed class StateStore(string folder, StateText text)
 
     private string TemporaryPath => _path + ".tmp";
 
+    /// <summary>The file that <see cref="Load"/> reads.</summary>
+    public string? PathOf(string? seedPath) => File.Exists(_path) ? _path : seedPath;
+
     /// <summary>The stored state; else the one in the seed file; else null.</summary>
     /// <exception cref="InvalidDataException">A file is there and is not a desired state, or the seed file is wanted and not there.</exception>
     public DesiredState? Load(string? seedPath)
     {
-        string? path = File.Exists(_path) ? _path : seedPath;
+        string? path = PathOf(seedPath);
         if (path == null)
         {
             return null;

@@ -24,9 +24,10 @@ public static unsafe class SnatFlows
         return offset < (ulong)state->Flows6.BucketCount * FlowTable6.BucketBytes && Is((uint)(FlowTable6.EntryOf(value)->Rest >> ServiceShift));
     }
 
-    /// <summary>Whether a flow of SNAT has lost its source address: nobody can use it any more, and one of IPv6 cannot even be found, as its destination went as well.</summary>
+    /// <summary>Whether a flow of SNAT has lost its source address, or there is no rule any more: nobody can use it, and one of IPv6 without its local port cannot even be found, as its destination went as well.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool IsLost(EngineState* state, FlowTable6.Entry* entry) => Is((uint)(entry->Rest >> ServiceShift)) && LocalPorts.Find(state, &entry->Value, ipVersion: 6) == 0;
+    public static bool IsLost(EngineState* state, FlowTable6.Entry* entry) => Is((uint)(entry->Rest >> ServiceShift))
+        && (state->View.SnatRuleCount == 0 || LocalPorts.Find(state, &entry->Value, ipVersion: 6) == 0);
 
     /// <summary>What an entry knows of its flow: protocol, ports, whether it is of IPv4.</summary>
     public static byte ProtocolOf(FlowTable6.Entry* entry) => (byte)(entry->Rest >> ProtocolShift);
