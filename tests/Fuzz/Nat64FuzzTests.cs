@@ -146,10 +146,11 @@ public sealed unsafe class Nat64FuzzTests : IDisposable
     private void ErrorToClient(FuzzRun run, Nat64Rules flow, byte protocol)
     {
         Random random = run.Random;
-        byte[] l4 = Transport(random, protocol, flow.SourcePort, flow.ServerPort, random.Next(1_400), flow.Source, flow.Server);
+        bool isLarge = random.Next(8) == 0; // the whole of a large packet is quoted: what it becomes is cut, not too big
+        byte[] l4 = Transport(random, protocol, flow.SourcePort, flow.ServerPort, isLarge ? random.Next(1_350, 1_400) : random.Next(1_400), flow.Source, flow.Server);
         byte[] about = Mutator.WithOptions(random, Ip.V4(new IPAddress(flow.Source).ToString(), Server, protocol, l4, random.Next(256), random.Next(65_536), dontFragment: true, random.Next(256)));
         int least = ((about[0] & 15) * 4) + 8;
-        byte[] icmp = [s_types4[random.Next(s_types4.Length)], (byte)random.Next(18), 0, 0, (byte)random.Next(24), 0, .. Mtu(random), .. about[..random.Next(least, about.Length + 1)]];
+        byte[] icmp = [s_types4[random.Next(s_types4.Length)], (byte)random.Next(18), 0, 0, (byte)random.Next(24), 0, .. Mtu(random), .. about[..(isLarge ? about.Length : random.Next(least, about.Length + 1))]];
         BinaryPrimitives.WriteUInt16BigEndian(icmp.AsSpan(2), (ushort)~Ip.Sum(icmp));
         byte[] ip = Mutator.WithOptions(random, Ip.V4("198.51.100.1", new IPAddress(flow.Source).ToString(), 1, icmp, random.Next(256), ttl: random.Next(2, 256)));
         Expect(run, "error to the client", Damaged(random, ip, (ip[0] & 15) * 4, out bool isBad), ServerMac, _ => isBad ? null : flow.ErrorToClient(ip), isBad ? "bad" : "none to the client");

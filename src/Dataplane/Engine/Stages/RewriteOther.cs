@@ -176,7 +176,8 @@ internal static unsafe class RewriteOther
 
         ulong hop = state->LastHop[FlowValue.LastHop(*flow)];
         uint ipBytes = Trim(burst, i);
-        if (!IsPassable(burst, i, ipBytes, toClient ? ClientMtu(state, burst, i, server, hop) : server->MtuBytes))
+        bool isCut = error && toClient && Nat64.Is(state, server); // to 1,280 bytes: RFC 4443 section 2.4 (c)
+        if (!IsPassable(burst, i, ipBytes, isCut ? uint.MaxValue : toClient ? ClientMtu(state, burst, i, server, hop) : server->MtuBytes))
         {
             return;
         }
