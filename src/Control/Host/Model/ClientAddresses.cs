@@ -59,16 +59,17 @@ internal static class ClientAddresses
 
     private static void CheckServers(IReadOnlyList<ServiceModel> services)
     {
-        Dictionary<(byte, IPAddress, int), int> firstOf = [], toaOf = [];
-        foreach ((int i, int n, ServerModel server) in FullNatServers(services).Where(s => services[s.Service].ClientAddress == ClientAddressMode.Toa))
+        Dictionary<(byte, IPAddress), int> toaOf = [];
+        Dictionary<(byte, IPAddress, int), int> firstOf = [];
+        foreach ((int i, _, ServerModel server) in FullNatServers(services).Where(s => services[s.Service].ClientAddress == ClientAddressMode.Toa))
         {
-            toaOf.TryAdd((services[i].Key.Protocol, server.Address, 0), i);
+            toaOf.TryAdd((services[i].Key.Protocol, server.Address), i);
         }
 
         foreach ((int i, int n, ServerModel server) in FullNatServers(services))
         {
             byte protocol = services[i].Key.Protocol;
-            bool isToa = toaOf.TryGetValue((protocol, server.Address, 0), out int other); // the option is read on all ports of a host
+            bool isToa = toaOf.TryGetValue((protocol, server.Address), out int other); // the option is read on all ports of a host
             other = isToa ? other : firstOf.TryAdd((protocol, server.Address, server.Port), i) ? i : firstOf[(protocol, server.Address, server.Port)];
             string elsewhere = isToa ? "another server, as TOA's module reads the option on all ports of a host" : "another port of the server";
             ModelBuilder.Demand(services[other].ClientAddress == services[i].ClientAddress, $"/services/{i}/servers/{n}", $"Real server {server.Id} has clientAddress {NameOf(services[i].ClientAddress)} here and {NameOf(services[other].ClientAddress)} in {services[other].Key} (/services/{other}): clients of one could forge what the server is told in the other. Allowed are the same clientAddress in both services (to change it in both, put the whole configuration), or {elsewhere}.");

@@ -22,9 +22,10 @@ internal static class SnatRuleBuilder
     {
         Demand(state.SnatRules.Count <= RulesMax, "/snatRules", $"{state.SnatRules.Count} rules; at most {RulesMax} are allowed.");
         List<SnatRuleModel> rules = new(state.SnatRules.Count);
+        HashSet<IPAddress> ownAddresses = SnatSources.OwnAddresses(model);
         for (int i = 0; i < state.SnatRules.Count; i++)
         {
-            SnatRuleModel rule = Rule(state.SnatRules[i] ?? throw ApiException.Invalid($"/snatRules/{i}", "null is not allowed in this list."), model, $"/snatRules/{i}");
+            SnatRuleModel rule = Rule(state.SnatRules[i] ?? throw ApiException.Invalid($"/snatRules/{i}", "null is not allowed in this list."), model, ownAddresses, $"/snatRules/{i}");
             Demand(rules.TrueForAll(r => r.Name != rule.Name), $"/snatRules/{i}/name", $"Rule \"{rule.Name}\" is given twice.");
             rules.Add(rule);
         }
@@ -34,14 +35,14 @@ internal static class SnatRuleBuilder
         return rules;
     }
 
-    private static SnatRuleModel Rule(SnatRule rule, DirectorModel model, string at)
+    private static SnatRuleModel Rule(SnatRule rule, DirectorModel model, HashSet<IPAddress> ownAddresses, string at)
     {
         CheckName(rule.Name, $"{at}/name", NameCharsMax);
         Demand(rule.Sources.Count > 0, $"{at}/sources", "A rule has at least one source, for example 10.0.0.0/24.");
         List<IPNetwork> sources = Prefixes(rule.Sources, $"{at}/sources");
         for (int i = 0; i < sources.Count; i++)
         {
-            SnatSources.Check(sources[i], model, $"{at}/sources/{i}");
+            SnatSources.Check(sources[i], ownAddresses, $"{at}/sources/{i}");
         }
 
         List<IPNetwork>? destinations = rule.Destinations == null ? null : Prefixes(rule.Destinations, $"{at}/destinations");

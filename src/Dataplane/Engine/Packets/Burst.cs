@@ -74,7 +74,7 @@ public unsafe struct Burst
         Reason[index] = (byte)reason;
     }
 
-    /// <summary>A flow has ended: packets of this burst that have found it have none now.</summary>
+    /// <summary>A flow that was in its table before this packet has ended: packets of this burst that have found it have none now.</summary>
     public void Forget(ulong* value)
     {
         for (int i = 0; i < Count; i++)

@@ -45,22 +45,7 @@ internal static unsafe class RewriteOther
 
     /// <inheritdoc cref="AllNat"/>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static int AllTunnel(EngineState* state, Burst* burst, int n, int count)
-    {
-        for (; n < count; n++)
-        {
-            int i = burst->Missed[n];
-            ServerEntry* server = state->View.Servers + burst->Server[i];
-            if (server->Method != ForwardingMethod.Tunnel)
-            {
-                break;
-            }
-
-            Encapsulate(state, burst, i, server, Trim(burst, i));
-        }
-
-        return n;
-    }
+    private static int AllTunnel(EngineState* state, Burst* burst, int n, int count) => All(state, burst, n, count, ForwardingMethod.Tunnel);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Encapsulate(EngineState* state, Burst* burst, int i, ServerEntry* server, uint ipBytes)
@@ -82,6 +67,12 @@ internal static unsafe class RewriteOther
             if (server->Method != method)
             {
                 break;
+            }
+
+            if (method == ForwardingMethod.Tunnel)
+            {
+                Encapsulate(state, burst, i, server, Trim(burst, i));
+                continue;
             }
 
             ServiceEntry* service = state->View.Services + server->Service;

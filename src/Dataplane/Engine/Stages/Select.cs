@@ -198,7 +198,11 @@ public static unsafe class Select
         }
         else if (value != null)
         {
-            burst->Forget(value);
+            if (displaced != 0)
+            {
+                burst->Forget(value);
+            }
+
             state->Flows4.Remove(value);
         }
 
@@ -245,7 +249,11 @@ public static unsafe class Select
         }
         else if (entry != null)
         {
-            burst->Forget(&entry->Value);
+            if (displaced != 0)
+            {
+                burst->Forget(&entry->Value);
+            }
+
             state->Flows6.Remove(entry);
         }
 

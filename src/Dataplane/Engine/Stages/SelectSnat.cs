@@ -176,7 +176,11 @@ internal static unsafe class SelectSnat
         if (fault != DropReason.None)
         {
             burst->Drop(i, fault);
-            burst->Forget(&entry->Value);
+            if (displaced != 0)
+            {
+                burst->Forget(&entry->Value);
+            }
+
             state->Flows6.Remove(entry);
         }
         else
